@@ -1,0 +1,113 @@
+//! The one memory budget: frames, plans, the tail cache, cold reads and unsent answers are charged here as their bytes
+//! arrive. A charge travels inside the buffer it pays for (`Bytes::from_owner`) and is given back when the last slice goes.
+
+use super::limits::SMALL_FRAME_BYTES;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Shared by all threads; cloning counts a reference.
+#[derive(Clone)]
+pub struct Budget(Arc<Inner>);
+
+struct Inner {
+    limit_bytes: usize,
+    used_bytes: AtomicUsize,
+}
+
+/// Bytes taken from a budget; dropping it gives them back.
+pub struct Charge {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Budget {
+    /// A budget of `limit_bytes`.
+    pub fn new(limit_bytes: usize) -> Budget {
+        Budget(Arc::new(Inner { limit_bytes, used_bytes: AtomicUsize::new(0) }))
+    }
+
+    /// The whole budget in bytes.
+    pub fn limit_bytes(&self) -> usize {
+        self.0.limit_bytes
+    }
+
+    /// What is charged now, in bytes.
+    pub fn used_bytes(&self) -> usize {
+        self.0.used_bytes.load(Relaxed)
+    }
+
+    /// What is left to anyone but small frames, in bytes.
+    pub fn left_bytes(&self) -> usize {
+        self.shared_bytes().saturating_sub(self.used_bytes())
+    }
+
+    /// Three quarters: the last quarter is for frames up to [`SMALL_FRAME_BYTES`], so that heartbeats pass at the bound.
+    pub fn shared_bytes(&self) -> usize {
+        self.0.limit_bytes / 4 * 3
+    }
+
+    /// Takes `bytes`, or nothing when that would pass the bound for a buffer of this size.
+    pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
+        let bound = if bytes <= SMALL_FRAME_BYTES { self.0.limit_bytes } else { self.shared_bytes() };
+        let taken = self.0.used_bytes.fetch_update(Relaxed, Relaxed, |used| {
+            let sum = used.checked_add(bytes)?;
+            (sum <= bound).then_some(sum)
+        });
+        taken.ok().map(|_| Charge { budget: self.clone(), bytes })
+    }
+
+    /// Takes `bytes` whatever the bound says: for the oversize lane, and for the one batch that a fetch answer must hold.
+    pub fn charge(&self, bytes: usize) -> Charge {
+        self.0.used_bytes.fetch_add(bytes, Relaxed);
+        Charge { budget: self.clone(), bytes }
+    }
+}
+
+impl Charge {
+    /// How many bytes this charge holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Ties the charge to the buffer it pays for.
+    pub fn attach(self, buffer: Vec<u8>) -> Bytes {
+        struct Charged(Vec<u8>, #[expect(dead_code, reason = "held for its Drop")] Charge);
+        impl AsRef<[u8]> for Charged {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Charged(buffer, self))
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.0.used_bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_lives_as_long_as_the_last_slice() {
+        let budget = Budget::new(400_000);
+        let frame = budget.try_charge(100_000).unwrap().attach(vec![0; 100_000]);
+        let slice = frame.slice(10..20);
+        drop(frame);
+        assert_eq!(budget.used_bytes(), 100_000);
+        drop(slice);
+        assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_small_frames() {
+        let budget = Budget::new(400_000);
+        let _most = budget.try_charge(300_000).unwrap();
+        assert!(budget.try_charge(SMALL_FRAME_BYTES + 1).is_none());
+        assert!(budget.try_charge(SMALL_FRAME_BYTES).is_some());
+    }
+}

@@ -1,0 +1,98 @@
+//! Every bound of the broker in one place, with the reason for its size. Bytes unless the name says otherwise.
+
+/// One MiB.
+pub const MIB: usize = 1024 * 1024;
+
+/// Largest frame: Kafka's `socket.request.max.bytes`.
+pub const REQUEST_BYTES_MAX: usize = 100 * MIB;
+/// Frames up to this size may use the reserved quarter of the memory budget, so that heartbeats pass when the rest is full.
+pub const SMALL_FRAME_BYTES: usize = 16 * 1024;
+/// Default of the memory budget, when a quarter of the machine (or cgroup) is more than this.
+pub const MEMORY_BYTES_DEFAULT: usize = 32 * MIB;
+/// A frame that grows slower than this per second is closed first when the budget is exhausted.
+pub const SLOW_FRAME_BYTES_PER_S: usize = 64 * 1024;
+/// The single oversize frame is cut after so long without a new byte.
+pub const OVERSIZE_STALL_MS: u64 = 10_000;
+/// Requests of one connection that may be decided but unanswered at once (Produce after Produce; Java allows five in flight).
+pub const CONN_PIPELINE_MAX: usize = 64;
+/// Connections, all reactors together.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Reactor threads at most; more only add hand-offs.
+pub const REACTORS_MAX: usize = 8;
+
+/// A plan is sealed at about this many batch bytes: half the disk's bandwidth is reached with less.
+pub const PLAN_BYTES_MAX: usize = MIB;
+/// ... or at so many batches.
+pub const PLAN_BATCHES_MAX: usize = 1_000;
+/// ... or at so many other operations.
+pub const PLAN_OPS_MAX: usize = 10_000;
+
+/// Broker cap on one fetch answer: Kafka's is 55 MiB, ours fits the budget.
+pub const FETCH_BYTES_MAX: usize = 10 * MIB;
+/// Kafka's `message.max.bytes`.
+pub const BATCH_BYTES_MAX_DEFAULT: i32 = 1_048_588;
+/// Kafka's own floor under a batch: the v2 header.
+pub const BATCH_HEADER_BYTES: usize = 61;
+/// What one compressed batch may inflate to while it is checked or browsed; Kafka has no bound, a bomb has.
+pub const DECOMPRESSED_BYTES_MAX: usize = 128 * MIB;
+/// Records that one batch may claim, checked against its bytes as well.
+pub const RECORDS_PER_BATCH_MAX: i32 = 10_000_000;
+
+/// Topics, partitions.
+pub const TOPICS_MAX: usize = 20_000;
+/// Partitions of all topics together.
+pub const PARTITIONS_MAX: usize = 20_000;
+/// Kafka's longest topic name.
+pub const TOPIC_NAME_CHARS_MAX: usize = 249;
+/// Partitions in one DescribeTopicPartitions answer: Kafka's `max.request.partition.size.limit`.
+pub const DESCRIBE_PARTITIONS_MAX: usize = 2_000;
+
+/// Groups.
+pub const GROUPS_MAX: usize = 20_000;
+/// Members of one group.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// Subscription metadata of one member over all its protocols.
+pub const MEMBER_METADATA_BYTES_MAX: usize = MIB;
+/// Kafka's `offset.metadata.max.bytes`.
+pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
+/// Fetch sessions: Kafka's `max.incremental.fetch.session.cache.slots`.
+pub const FETCH_SESSIONS_MAX: usize = 1_000;
+/// Producers remembered per partition before the oldest idle one is forgotten.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Batches of one producer that are remembered per partition: Kafka's `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`.
+pub const PRODUCER_BATCHES_KEPT: usize = 5;
+/// Producer ids are taken from the durable counter in blocks of this size.
+pub const PRODUCER_ID_BLOCK: i64 = 1_000;
+
+/// Inputs waiting for the engine.
+pub const ENGINE_MAILBOX_MAX: usize = 65_536;
+
+/// Soft bound of the write-ahead log: the checkpointer starts here.
+pub const WAL_SOFT_BYTES: u64 = 8 * MIB as u64;
+/// Hard bound of the write-ahead log: here the writer waits for the checkpoint.
+pub const WAL_HARD_BYTES: u64 = 64 * MIB as u64;
+/// The fold runs after so many commits,
+pub const FOLD_COMMITS_MAX: u32 = 64;
+/// ... or so many batch rows,
+pub const FOLD_ROWS_MAX: usize = 64_000;
+/// ... or so many milliseconds.
+pub const FOLD_AGE_MS: u64 = 1_000;
+/// A read transaction holds the gate for at most so many bytes
+pub const READ_SLICE_BYTES: usize = MIB;
+/// ... and milliseconds.
+pub const READ_SLICE_MS: u64 = 5;
+/// A slice of deletes takes about this long.
+pub const DELETE_SLICE_MS: u64 = 2;
+
+/// Connections on the HTTP port.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+/// Request head.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Request body.
+pub const HTTP_BODY_BYTES_MAX: usize = 2 * MIB;
+/// A complete head must be there within
+pub const HTTP_HEAD_MS: u64 = 5_000;
+/// ... and a complete body within
+pub const HTTP_BODY_MS: u64 = 10_000;
+/// Requests forwarded to tiny_http at once.
+pub const HTTP_IN_FLIGHT_MAX: usize = 8;

@@ -1,0 +1,77 @@
+//! The seam between the broker and a store: one writer, many readers. Everything above it speaks of plans and offsets only,
+//! so that another engine can take SQLite's place without a change above.
+
+use super::plan::{BatchRow, Image, Plan};
+use crate::base::ids::PartId;
+use std::fmt;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// No room left. The one soft failure: the transaction is rolled back, earlier ones stand, a later one may succeed.
+    Full(String),
+    /// Stored bytes that cannot be what was written.
+    Corrupt(String),
+    /// Anything else. The writer must not be used again.
+    Fatal(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Full(what) | StoreError::Corrupt(what) | StoreError::Fatal(what) => f.write_str(what),
+        }
+    }
+}
+
+/// When the writer wants [`Writer::upkeep`] to be called next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Nothing to do until the next commit.
+    Idle,
+    /// There is more to do now: call again as soon as no plan waits.
+    Again,
+    /// Call again at this monotonic time, in ms, if no commit came before.
+    At(u64),
+}
+
+/// The one writer, owned by the storage thread.
+pub trait Writer: Send {
+    /// Carries out a plan as one transaction; when it returns Ok, the plan is on disk. On any error nothing of it is visible.
+    fn commit(&mut self, plan: &Plan, mono_ms: u64) -> Result<(), StoreError>;
+
+    /// Builds the image of everything committed.
+    fn load(&mut self) -> Result<Image, StoreError>;
+
+    /// One bounded slice of housekeeping between commits: folds, deletes, checkpoints. Changes nothing that a plan decided.
+    fn upkeep(&mut self, mono_ms: u64) -> Result<Upkeep, StoreError>;
+
+    /// Commits something tiny, to learn whether there is room again.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
+    /// An orderly end: folds, checkpoints, closes. After a fatal error a writer is dropped without this.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// What a timestamp lookup looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampTarget {
+    /// The first batch, by offset, that may hold a record with at least this timestamp (ms since 1970).
+    AtLeast(i64),
+    /// The first batch with the greatest timestamp of the range.
+    Greatest,
+}
+
+/// A reader of committed batches, owned by one cold thread. It holds no transaction between calls.
+pub trait Reader: Send {
+    /// Reads the batches that hold offsets `from..until`, in order, up to `max_bytes` in all but at least one. Stops early
+    /// where a read slice ends: an answer with fewer batches is not the end of the log.
+    fn read(&mut self, part: PartId, from: i64, until: i64, max_bytes: usize) -> Result<Vec<BatchRow>, StoreError>;
+
+    /// The batch that a timestamp lookup among offsets `from..until` must look into, if any.
+    fn find_timestamp(&mut self, part: PartId, from: i64, until: i64, target: TimestampTarget) -> Result<Option<BatchRow>, StoreError>;
+
+    /// Where retention by age ends: the base offset of the first batch at or after `from` such that it, or one before it, has
+    /// a timestamp of at least `cutoff_ms`, together with that greatest timestamp so far; `None` when no batch up to `until` has.
+    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64) -> Result<Option<(i64, i64)>, StoreError>;
+}
