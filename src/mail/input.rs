@@ -1,0 +1,91 @@
+//! What the engine can be told: requests that reactors (and the HTTP front) decoded, the outcome of plans, and what cold
+//! readers found. The simulator speaks the same language.
+
+use crate::base::ids::{ConnId, PartId};
+use crate::base::text::Text;
+use crate::store::plan::{Image, Plan};
+use crate::wire::batch::{BatchError, CheckedBatch};
+use crate::wire::message::Request;
+use std::sync::Arc;
+
+/// Where an answer belongs: the connection, and the request's number on it. A connection's answers leave in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplyTo {
+    /// The connection.
+    pub conn: ConnId,
+    /// Requests of this connection count up from 0.
+    pub seq: u64,
+}
+
+/// What the engine may need to know of a connection; made once, when it is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it comes from, as Kafka prints it in group descriptions ("/127.0.0.1").
+    pub host: Text,
+    /// The host that this client is told to connect to: `server.advertised_addr`, else the address it reached us on.
+    pub advertised_host: Text,
+    /// The port that goes with it.
+    pub advertised_port: i32,
+}
+
+/// One decoded request.
+#[derive(Debug)]
+pub struct Envelope {
+    /// Where the answer goes.
+    pub to: ReplyTo,
+    /// The version of the request, within the range that is advertised for its key.
+    pub api_version: i16,
+    /// `client_id` of the header.
+    pub client_id: Option<Text>,
+    /// The connection it came by.
+    pub peer: Arc<Peer>,
+    /// The request itself. A Produce has had its records taken out (`None`), they are in `batches`.
+    pub request: Request,
+    /// Of a Produce: what became of each partition's records when the reactor checked them, in the order of the request
+    /// (topics, then partitions). Empty for all else.
+    pub batches: Vec<Result<CheckedBatch, BatchError>>,
+}
+
+/// A plan comes back from the storage thread.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The plan, as it was sent.
+    pub plan: Plan,
+    /// What became of it.
+    pub result: Result<(), Refusal>,
+}
+
+/// Why a plan was not committed.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No room on the disk. The durable state was loaded again, for the engine to start over from.
+    Full(Box<Image>),
+    /// The store is broken: the broker answers what waits and ends.
+    Fatal,
+}
+
+/// The closed list of what the engine reacts to.
+#[derive(Debug)]
+pub enum Input {
+    /// A request.
+    Request(Box<Envelope>),
+    /// A connection is gone; what it waits for can be forgotten.
+    Disconnected(ConnId),
+    /// A plan was committed or refused.
+    Committed(Box<Outcome>),
+    /// The answer to `Output::Probe`: whether there is room again.
+    Probed(bool),
+    /// The answer to a retention job of cold.
+    Retained {
+        /// The partition that was looked at.
+        part: PartId,
+        /// The cut-off that was asked for, ms since 1970.
+        cutoff_ms: i64,
+        /// The first offset to keep, and the greatest timestamp up to there; `None`: nothing is to be kept of the range asked for.
+        kept: Option<(i64, i64)>,
+        /// The end of the range asked for.
+        until: i64,
+    },
+    /// Orderly end: take no new work, answer what waits, commit, then say `Output::Stopped`.
+    Stop,
+}

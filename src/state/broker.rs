@@ -1,0 +1,27 @@
+//! What the broker knows of itself: its identity and the settings that rules depend on. Fixed at start.
+
+use crate::base::ids::Uuid;
+
+/// The node id; 0 is taken for "unset" by some tools.
+pub const NODE_ID: i32 = 1;
+
+/// Identity and settings.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    /// The cluster id, stable over restarts.
+    pub cluster_id: Uuid,
+    /// Whether Metadata creates topics that are named and missing (`topics.auto_create`).
+    pub auto_create: bool,
+    /// Partitions of a topic created without a number (`topics.default_partitions`).
+    pub default_partitions: i32,
+    /// Kafka's `group.initial.rebalance.delay.ms` (`groups.initial_rebalance_delay`).
+    pub initial_rebalance_delay_ms: u64,
+    /// Default of the topic config retention.ms (`retention.max_age`); -1: for ever.
+    pub retention_ms: i64,
+    /// How often retention looks (`retention.check_interval`), ms.
+    pub retention_check_ms: u64,
+    /// Bytes that the tail cache may hold; a part of the memory budget.
+    pub tail_bytes: usize,
+    /// Broker cap on one fetch answer (`limits.max_fetch_bytes`).
+    pub fetch_bytes_max: usize,
+}

@@ -1,0 +1,144 @@
+//! The sheet on which a decision writes what is to happen: rows for the plan being filled, answers and when they may leave,
+//! cold reads. The engine owns one, seals its rows into plans and carries the rest out.
+
+use crate::base::ids::{ConnId, PlanNo};
+use crate::base::limits::{PLAN_BATCHES_MAX, PLAN_BYTES_MAX};
+use crate::mail::cold::ColdJob;
+use crate::mail::input::ReplyTo;
+use crate::mail::output::Output;
+use crate::store::plan::{BatchRow, Op, Plan};
+use crate::wire::message::Response;
+use std::collections::BTreeMap;
+
+/// An answer that waits for a plan.
+#[derive(Debug)]
+pub struct Held {
+    /// Where it goes.
+    pub to: ReplyTo,
+    /// What it says if the plan is committed; `None` for a Produce with acks=0.
+    pub response: Option<Response>,
+    /// Of a Produce: the plan that each partition's entry was written by, in the order of the answer. Empty: all in the last.
+    pub entry_plans: Vec<PlanNo>,
+}
+
+/// What decisions write on.
+#[derive(Debug)]
+pub struct Effects {
+    committed: PlanNo,
+    filling: Plan,
+    filling_bytes: usize,
+    held: BTreeMap<PlanNo, Vec<Held>>,
+    outputs: Vec<Output>,
+}
+
+impl Default for Effects {
+    fn default() -> Effects {
+        Effects::new()
+    }
+}
+
+impl Effects {
+    /// A blank sheet; the first plan has number 1.
+    pub fn new() -> Effects {
+        Effects { committed: PlanNo::COMMITTED, filling: Plan::new(PlanNo(1)), filling_bytes: 0, held: BTreeMap::new(), outputs: Vec::new() }
+    }
+
+    /// The plan that rows written now will be part of: an entity that a decision changes durably remembers this number.
+    pub fn plan(&self) -> PlanNo {
+        self.filling.no
+    }
+
+    /// The last plan that is committed. What an entity with a greater number holds may not be shown yet.
+    pub fn committed(&self) -> PlanNo {
+        self.committed
+    }
+
+    /// Whether an entity last written by `plan` is on disk.
+    pub fn is_committed(&self, plan: PlanNo) -> bool {
+        plan <= self.committed
+    }
+
+    /// Whether the plan being filled takes another batch. Decisions other than Produce need not ask.
+    pub fn has_room(&self) -> bool {
+        self.filling_bytes < PLAN_BYTES_MAX && self.filling.batches.len() < PLAN_BATCHES_MAX
+    }
+
+    /// Writes an operation.
+    pub fn row(&mut self, op: Op) {
+        self.filling.ops.push(op);
+    }
+
+    /// Writes a batch.
+    pub fn append(&mut self, batch: BatchRow) {
+        self.filling_bytes += batch.data.len();
+        self.filling.batches.push(batch);
+    }
+
+    /// Answers with what rests on committed or volatile state only: leaves at once.
+    pub fn reply(&mut self, to: ReplyTo, response: Response) {
+        self.outputs.push(Output::Answer { to, response: Some(response) });
+    }
+
+    /// Answers when `after`, the newest plan that the answer read or wrote, is committed; at once when it already is.
+    pub fn reply_after(&mut self, to: ReplyTo, after: PlanNo, response: Response) {
+        self.hold(after, Held { to, response: Some(response), entry_plans: Vec::new() });
+    }
+
+    /// Holds an answer in the general form.
+    pub fn hold(&mut self, after: PlanNo, held: Held) {
+        if self.is_committed(after) {
+            self.outputs.push(Output::Answer { to: held.to, response: held.response });
+        } else {
+            debug_assert!(after <= self.filling.no, "an answer cannot wait for a plan that nobody fills");
+            self.held.entry(after).or_default().push(held);
+        }
+    }
+
+    /// Closes a connection.
+    pub fn close(&mut self, conn: ConnId) {
+        self.outputs.push(Output::Close(conn));
+    }
+
+    /// Hands a job to the cold readers.
+    pub fn cold(&mut self, job: ColdJob) {
+        self.outputs.push(Output::Cold(job));
+    }
+
+    /// Anything else for the shell; the engine's own.
+    pub fn output(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    /// Whether the plan being filled holds anything.
+    pub fn has_rows(&self) -> bool {
+        !self.filling.is_empty()
+    }
+
+    /// Takes the filled plan and starts the next one.
+    pub fn seal(&mut self) -> Plan {
+        let next = Plan::new(PlanNo(self.filling.no.0 + 1));
+        self.filling_bytes = 0;
+        std::mem::replace(&mut self.filling, next)
+    }
+
+    /// Notes that everything up to `plan` is on disk, and gives back the answers that waited for it, in the order in which they were held.
+    pub fn release(&mut self, plan: PlanNo) -> Vec<Held> {
+        debug_assert!(plan > self.committed);
+        self.committed = plan;
+        let later = self.held.split_off(&PlanNo(plan.0 + 1));
+        std::mem::replace(&mut self.held, later).into_values().flatten().collect()
+    }
+
+    /// After a refusal: drops the plan being filled and gives it back together with every answer that waited. Numbers go on; what
+    /// was refused counts as settled, since state is rebuilt from what is on disk.
+    pub fn refuse(&mut self) -> (Plan, Vec<Held>) {
+        let refused = self.seal();
+        self.committed = refused.no;
+        (refused, std::mem::take(&mut self.held).into_values().flatten().collect())
+    }
+
+    /// Takes what the shell has to do, in order.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+}
