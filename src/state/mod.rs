@@ -2,6 +2,5 @@
 //! each; the engine calls the hooks below when a plan comes back and when a timer is due.
 
 pub mod broker;
-pub mod effects;
 pub mod timers;
 pub mod topics;
