@@ -7,7 +7,8 @@ use crate::base::text::Text;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Everything that one transaction does.
+/// Everything that one transaction does: first its operations, then its batches. A batch of a partition that one of the
+/// operations deletes is not stored.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Its number; plans are committed in this order.
@@ -260,7 +261,8 @@ pub enum Op {
     SetCounter(Counter, i64),
 }
 
-/// The whole durable state but the batches: what boot and recovery from a soft failure start from.
+/// The whole durable state but the batches: what boot and recovery from a soft failure start from. Every list is sorted by
+/// its key: topics by id, partitions by number, producers by partition and id, groups by id, offsets by group and partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The cluster id, made at birth.

@@ -62,13 +62,16 @@ pub enum TimestampTarget {
     Greatest,
 }
 
-/// A reader of committed batches, owned by one cold thread. It holds no transaction between calls.
+/// A reader of committed batches, owned by one cold thread. It holds no transaction between calls. A batch that begins
+/// before `from` and ends at or after it counts as holding `from`. Batches below the log start, and of deleted partitions,
+/// may be there for a while.
 pub trait Reader: Send {
     /// Reads the batches that hold offsets `from..until`, in order, up to `max_bytes` in all but at least one. Stops early
     /// where a read slice ends: an answer with fewer batches is not the end of the log.
     fn read(&mut self, part: PartId, from: i64, until: i64, max_bytes: usize) -> Result<Vec<BatchRow>, StoreError>;
 
-    /// The batch that a timestamp lookup among offsets `from..until` must look into, if any.
+    /// The batch that a timestamp lookup among offsets `from..until` must look into, if any. Where the log start lies inside
+    /// it, the record looked for may turn out to lie before: look again from its `last + 1`.
     fn find_timestamp(&mut self, part: PartId, from: i64, until: i64, target: TimestampTarget) -> Result<Option<BatchRow>, StoreError>;
 
     /// Where retention by age ends: the base offset of the first batch at or after `from` such that it, or one before it, has
