@@ -1,0 +1,484 @@
+//! Record batches of format v2. [`CheckedBatch`] is the type that means "checked": made by `net` from what a Produce request
+//! carries for one partition, read by `state` and `engine`; `cold` reads the headers and timestamps of stored batches.
+
+use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
+use crate::wire::compress::{self, Codec, Source};
+use crate::wire::record::{NO_TIMESTAMP, RECORD_BYTES_MIN, RecordError, RecordIter, RecordStream};
+use bytes::Bytes;
+use std::fmt;
+
+/// Attribute bit 3: timestamps were set by the broker.
+pub const LOG_APPEND_TIME_BIT: i16 = 0x08;
+/// Attribute bit 4: part of a transaction.
+pub const TRANSACTIONAL_BIT: i16 = 0x10;
+/// Attribute bit 5: a control batch, which only brokers write.
+pub const CONTROL_BIT: i16 = 0x20;
+
+/// Base offset and length, which `batchLength` does not count (`Records.LOG_OVERHEAD`).
+const LOG_OVERHEAD: usize = 12;
+/// What Kafka needs to see before it looks at the magic (`Records.HEADER_SIZE_UP_TO_MAGIC`).
+const UP_TO_MAGIC: usize = 17;
+/// The least `batchLength` that Kafka takes for a batch of any format (`LegacyRecord.RECORD_OVERHEAD_V0`).
+const LENGTH_MIN: i32 = 14;
+const CRC_AT: usize = 17;
+const ATTRIBUTES_AT: usize = 21;
+const MAX_TIMESTAMP_AT: usize = 35;
+
+/// The fields of a batch's 61-byte header that mean something after it was stored. The first 16 bytes are not among them: in
+/// a store they are stale (see [`stored_prefix`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchHeader {
+    /// Codec, timestamp type, transactional, control.
+    pub attributes: i16,
+    /// Offset of the last record minus the base offset.
+    pub last_offset_delta: i32,
+    /// What the records' timestamps are relative to, ms since 1970.
+    pub base_timestamp: i64,
+    /// Greatest timestamp, ms since 1970, -1 for none; with [`LOG_APPEND_TIME_BIT`] it is every record's.
+    pub max_timestamp: i64,
+    /// Producer id, -1 for none.
+    pub producer_id: i64,
+    /// Producer epoch, -1 for none.
+    pub producer_epoch: i16,
+    /// Sequence of the first record, -1 for none.
+    pub base_sequence: i32,
+    /// How many records there are.
+    pub count: i32,
+}
+
+impl BatchHeader {
+    /// Reads the header of a batch, as received or as stored, without checking anything but its size; `None` below 61 bytes.
+    pub fn read(batch: &[u8]) -> Option<BatchHeader> {
+        Some(BatchHeader {
+            attributes: i16::from_be_bytes(field(batch, ATTRIBUTES_AT)?),
+            last_offset_delta: i32::from_be_bytes(field(batch, 23)?),
+            base_timestamp: i64::from_be_bytes(field(batch, 27)?),
+            max_timestamp: i64::from_be_bytes(field(batch, MAX_TIMESTAMP_AT)?),
+            producer_id: i64::from_be_bytes(field(batch, 43)?),
+            producer_epoch: i16::from_be_bytes(field(batch, 51)?),
+            base_sequence: i32::from_be_bytes(field(batch, 53)?),
+            count: i32::from_be_bytes(field(batch, 57)?),
+        })
+    }
+
+    /// The codec; `None` for the ids that mean nothing.
+    pub fn codec(&self) -> Option<Codec> {
+        Codec::from_attributes(self.attributes)
+    }
+
+    /// Whether the broker set the timestamps.
+    pub fn is_log_append_time(&self) -> bool {
+        self.attributes & LOG_APPEND_TIME_BIT != 0
+    }
+
+    /// Whether the batch belongs to a transaction.
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL_BIT != 0
+    }
+
+    /// Whether this is a control batch.
+    pub fn is_control(&self) -> bool {
+        self.attributes & CONTROL_BIT != 0
+    }
+
+    /// The timestamp of every record, where the broker set it.
+    fn append_time(&self) -> Option<i64> {
+        self.is_log_append_time().then_some(self.max_timestamp)
+    }
+
+    fn stream<'a>(&self, batch: &'a [u8]) -> Result<RecordStream<'a>, RecordError> {
+        let codec = self.codec().ok_or_else(|| RecordError::Damaged("unknown codec".to_owned()))?;
+        let section = batch.get(BATCH_HEADER_BYTES..).unwrap_or_default();
+        Ok(RecordStream::new(Source::new(codec, section, DECOMPRESSED_BYTES_MAX)?, self.count))
+    }
+}
+
+/// A record batch of one partition whose header, length, CRC, codec and records were all verified as Kafka's broker does
+/// (`ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `LogValidator`). What depends on the topic is left
+/// to the engine: size, timestamp bounds, timestamp type, null keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedBatch {
+    bytes: Bytes,
+    header: BatchHeader,
+    min_timestamp: Option<i64>,
+    has_null_key: bool,
+}
+
+impl CheckedBatch {
+    /// Checks what a Produce request of this version carries for one partition. Shares `records`; copies it only where the
+    /// header's greatest timestamp is wrong, which Kafka corrects as well (KafkaJS sends such).
+    pub fn check(records: Option<Bytes>, produce_version: i16) -> Result<CheckedBatch, BatchError> {
+        let bytes = only_batch(records.unwrap_or_default(), produce_version)?;
+        let header = check_header(&bytes)?;
+        let found = check_records(&bytes, &header)?;
+        let mut batch = CheckedBatch { bytes, header, min_timestamp: found.min_timestamp, has_null_key: found.has_null_key };
+        if header.max_timestamp != found.max_timestamp {
+            batch.restamp(header.attributes, found.max_timestamp);
+        }
+        Ok(batch)
+    }
+
+    /// The batch. Its first 16 bytes are what the producer wrote.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The batch, given away.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The whole batch in bytes: what `max.message.bytes` bounds.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// All of its header; `max_timestamp` is the true one.
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// How many records there are, at least 1; their offset deltas are 0, 1, ...
+    pub fn count(&self) -> i32 {
+        self.header.count
+    }
+
+    /// The greatest timestamp of its records, ms since 1970, -1 when none has one.
+    pub fn max_timestamp(&self) -> i64 {
+        self.header.max_timestamp
+    }
+
+    /// The least timestamp among the records that have one (that is not -1), ms since 1970.
+    pub fn min_timestamp(&self) -> Option<i64> {
+        self.min_timestamp
+    }
+
+    /// Whether a record has no key, which compacted topics refuse.
+    pub fn has_null_key(&self) -> bool {
+        self.has_null_key
+    }
+
+    /// The batch as a topic with `message.timestamp.type=LogAppendTime` stores it: stamped `now_ms`, CRC renewed.
+    pub fn with_log_append_time(mut self, now_ms: i64) -> CheckedBatch {
+        self.restamp(self.header.attributes | LOG_APPEND_TIME_BIT, now_ms);
+        self
+    }
+
+    /// The batch as a CreateTime topic stores it: as it is, unless its producer claimed the broker's timestamp type; then
+    /// that bit is cleared and the CRC renewed.
+    pub fn with_create_time(mut self) -> CheckedBatch {
+        if self.header.is_log_append_time() {
+            self.restamp(self.header.attributes & !LOG_APPEND_TIME_BIT, self.header.max_timestamp);
+        }
+        self
+    }
+
+    /// The indexes of the first records, at most `max` of them, for which `wrong(timestamp, has_key)` holds: for the
+    /// `record_errors` of a refused batch (Produce v8). Walks the records again.
+    pub fn offending(&self, max: usize, mut wrong: impl FnMut(i64, bool) -> bool) -> Vec<i32> {
+        let mut indexes = Vec::new();
+        let Ok(mut stream) = self.header.stream(&self.bytes) else { return indexes };
+        while let Ok(Some(fields)) = stream.next_fields() {
+            let timestamp = self.header.base_timestamp.wrapping_add(fields.timestamp_delta);
+            if indexes.len() < max && wrong(timestamp, fields.key.is_some()) {
+                indexes.push(fields.offset_delta);
+            }
+        }
+        indexes
+    }
+
+    fn restamp(&mut self, attributes: i16, max_timestamp: i64) {
+        let mut copy = self.bytes.to_vec();
+        put(&mut copy, ATTRIBUTES_AT, &attributes.to_be_bytes());
+        put(&mut copy, MAX_TIMESTAMP_AT, &max_timestamp.to_be_bytes());
+        let crc = batch_crc(&copy);
+        put(&mut copy, CRC_AT, &crc.to_be_bytes());
+        self.bytes = Bytes::from(copy);
+        self.header.attributes = attributes;
+        self.header.max_timestamp = max_timestamp;
+    }
+}
+
+/// The first 16 bytes of a stored batch of `size` bytes in all, as they are written on the way out: base offset, length, leader
+/// epoch. They lie outside the CRC; the stored batch follows from its byte 16, the magic.
+pub fn stored_prefix(base_offset: i64, size: usize, leader_epoch: i32) -> [u8; 16] {
+    let length = size.saturating_sub(LOG_OVERHEAD) as i32;
+    let mut prefix = [0; 16];
+    prefix[..8].copy_from_slice(&base_offset.to_be_bytes());
+    prefix[8..12].copy_from_slice(&length.to_be_bytes());
+    prefix[12..].copy_from_slice(&leader_epoch.to_be_bytes());
+    prefix
+}
+
+/// A record found by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampHit {
+    /// To be added to the batch's base offset.
+    pub offset_delta: i32,
+    /// The record's timestamp, ms since 1970.
+    pub timestamp: i64,
+}
+
+/// The first record of a stored batch with a timestamp of at least `target_ms`, from `from_delta` on (a log may start inside a
+/// batch); Kafka's `FileRecords.searchForTimestamp`.
+pub fn first_at_least(batch: &[u8], target_ms: i64, from_delta: i32) -> Result<Option<TimestampHit>, RecordError> {
+    let mut hit = None;
+    visit_timestamps(batch, from_delta, |record| {
+        hit = (record.timestamp >= target_ms).then_some(record);
+        hit.is_none()
+    })?;
+    Ok(hit)
+}
+
+/// The first record of a stored batch that has the greatest timestamp, from `from_delta` on (KIP-734).
+pub fn greatest(batch: &[u8], from_delta: i32) -> Result<Option<TimestampHit>, RecordError> {
+    let mut hit: Option<TimestampHit> = None;
+    visit_timestamps(batch, from_delta, |record| {
+        if hit.is_none_or(|best| record.timestamp > best.timestamp) {
+            hit = Some(record);
+        }
+        true
+    })?;
+    Ok(hit)
+}
+
+/// Shows the records from `from_delta` on to `visit`, until it says false.
+fn visit_timestamps(batch: &[u8], from_delta: i32, mut visit: impl FnMut(TimestampHit) -> bool) -> Result<(), RecordError> {
+    let header = BatchHeader::read(batch).ok_or(RecordError::EndsEarly)?;
+    let mut stream = header.stream(batch)?;
+    while let Some(fields) = stream.next_fields()? {
+        let timestamp = header.append_time().unwrap_or(header.base_timestamp.wrapping_add(fields.timestamp_delta));
+        if fields.offset_delta >= from_delta && !visit(TimestampHit { offset_delta: fields.offset_delta, timestamp }) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The records section of a stored batch, inflated, for [`records`]; shared where it is not compressed.
+pub fn inflate_records(batch: &Bytes) -> Result<Bytes, RecordError> {
+    let header = BatchHeader::read(batch).ok_or(RecordError::EndsEarly)?;
+    let section = batch.slice(BATCH_HEADER_BYTES..);
+    match header.codec() {
+        None => Err(RecordError::Damaged("unknown codec".to_owned())),
+        Some(Codec::None) => Ok(section),
+        Some(codec) => Ok(compress::decompress(codec, &section, DECOMPRESSED_BYTES_MAX)?.into()),
+    }
+}
+
+/// The records in a section that [`inflate_records`] made from the batch with this header.
+pub fn records<'a>(header: &BatchHeader, section: &'a [u8]) -> RecordIter<'a> {
+    RecordIter::new(section, header.count, header.base_timestamp, header.append_time())
+}
+
+/// The CRC-32C of a batch: over everything from the attributes on.
+pub fn batch_crc(batch: &[u8]) -> u32 {
+    crc32c::crc32c(batch.get(ATTRIBUTES_AT..).unwrap_or_default())
+}
+
+/// Cuts the one batch out of what a partition carries. As in Kafka's `ByteBufferLogInputStream` an incomplete batch is no batch:
+/// alone it means "none", behind a complete one it is dropped (`UnifiedLog.trimInvalidBytes`).
+fn only_batch(records: Bytes, produce_version: i16) -> Result<Bytes, BatchError> {
+    let size = next_batch(&records)?.ok_or(BatchError::NoBatch)?;
+    let (batch, rest) = records.split_at_checked(size).ok_or(BatchError::NoBatch)?;
+    let magic = batch.get(UP_TO_MAGIC - 1).copied().unwrap_or_default();
+    if magic != 2 {
+        return Err(BatchError::OldMagic(magic as i8));
+    }
+    let codec = field(batch, ATTRIBUTES_AT).map(i16::from_be_bytes).and_then(Codec::from_attributes);
+    if produce_version < 7 && codec == Some(Codec::Zstd) {
+        return Err(BatchError::ZstdTooEarly { produce_version });
+    }
+    if next_batch(rest)?.is_some() {
+        return Err(BatchError::SeveralBatches);
+    }
+    Ok(records.slice(..size))
+}
+
+/// The size of the batch at the start of `bytes`, `None` when it is not all there.
+fn next_batch(bytes: &[u8]) -> Result<Option<usize>, BatchError> {
+    let Some(length) = field(bytes, 8).map(i32::from_be_bytes) else { return Ok(None) };
+    if length < LENGTH_MIN {
+        return Err(BatchError::Length(length));
+    }
+    let Some(&magic) = bytes.get(UP_TO_MAGIC - 1) else { return Ok(None) };
+    if magic > 2 {
+        return Err(BatchError::Magic(magic as i8));
+    }
+    let size = LOG_OVERHEAD + length as usize;
+    Ok((size <= bytes.len()).then_some(size))
+}
+
+/// Everything about the header that can be judged without the topic and without the records.
+fn check_header(batch: &[u8]) -> Result<BatchHeader, BatchError> {
+    let too_short = BatchError::Length((batch.len() - LOG_OVERHEAD.min(batch.len())) as i32);
+    let base_offset = field(batch, 0).map(i64::from_be_bytes).unwrap_or_default();
+    if base_offset != 0 {
+        return Err(BatchError::BaseOffset(base_offset));
+    }
+    let header = BatchHeader::read(batch).ok_or(too_short.clone())?;
+    let stored = field(batch, CRC_AT).map(u32::from_be_bytes).ok_or(too_short)?;
+    let computed = batch_crc(batch);
+    if stored != computed {
+        return Err(BatchError::Crc { stored, computed });
+    }
+    if header.codec().is_none() {
+        return Err(BatchError::UnknownCodec(header.attributes & 7));
+    }
+    // `lastOffsetDelta` + 1 is the number of offsets; computed wide, so that no value wraps into a right one.
+    let offsets = i64::from(header.last_offset_delta) + 1;
+    if offsets <= 0 || header.count <= 0 || offsets != i64::from(header.count) {
+        return Err(BatchError::Count { count: header.count, last_offset_delta: header.last_offset_delta });
+    }
+    if header.is_control() {
+        return Err(BatchError::Control);
+    }
+    if header.producer_id >= 0 && header.base_sequence < 0 {
+        return Err(BatchError::Sequence { producer_id: header.producer_id, base_sequence: header.base_sequence });
+    }
+    Ok(header)
+}
+
+struct Found {
+    max_timestamp: i64,
+    min_timestamp: Option<i64>,
+    has_null_key: bool,
+}
+
+fn check_records(batch: &[u8], header: &BatchHeader) -> Result<Found, BatchError> {
+    let room = match header.codec() {
+        Some(Codec::None) => batch.len() - BATCH_HEADER_BYTES,
+        _ => DECOMPRESSED_BYTES_MAX,
+    };
+    if header.count > RECORDS_PER_BATCH_MAX || header.count as usize > room / RECORD_BYTES_MIN {
+        return Err(BatchError::Record { index: 0, error: RecordError::EndsEarly });
+    }
+    let mut found = Found { max_timestamp: NO_TIMESTAMP, min_timestamp: None, has_null_key: false };
+    let mut index = 0;
+    let refuse = |index| move |error| BatchError::Record { index, error };
+    let mut stream = header.stream(batch).map_err(refuse(0))?;
+    while let Some(fields) = stream.next_fields().map_err(refuse(index))? {
+        if fields.offset_delta != index {
+            return Err(BatchError::OffsetDelta { index, found: fields.offset_delta });
+        }
+        let timestamp = header.base_timestamp.wrapping_add(fields.timestamp_delta);
+        found.max_timestamp = found.max_timestamp.max(timestamp);
+        if timestamp != NO_TIMESTAMP {
+            found.min_timestamp = Some(found.min_timestamp.map_or(timestamp, |least| least.min(timestamp)));
+        }
+        found.has_null_key |= fields.key.is_none();
+        index += 1;
+    }
+    Ok(found)
+}
+
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + value.len()) {
+        place.copy_from_slice(value);
+    }
+}
+
+/// Why a batch is refused, each with the error code Kafka gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchError {
+    /// Null, empty or incomplete.
+    NoBatch,
+    /// More than one batch for the partition.
+    SeveralBatches,
+    /// Message formats v0 and v1 (KIP-896 removed them).
+    OldMagic(i8),
+    /// A magic that no format has.
+    Magic(i8),
+    /// A `batchLength` below the header's own.
+    Length(i32),
+    /// The CRC-32C in the header is not that of the bytes.
+    Crc {
+        /// What the header says.
+        stored: u32,
+        /// What the bytes give.
+        computed: u32,
+    },
+    /// The producer must write base offset 0.
+    BaseOffset(i64),
+    /// Codec ids 5 to 7.
+    UnknownCodec(i16),
+    /// zstd before Produce v7.
+    ZstdTooEarly {
+        /// The version of the request.
+        produce_version: i16,
+    },
+    /// Not at least one record, or not as many records as offsets.
+    Count {
+        /// The header's record count.
+        count: i32,
+        /// The header's last offset delta.
+        last_offset_delta: i32,
+    },
+    /// A control batch from a client.
+    Control,
+    /// A producer id without a sequence.
+    Sequence {
+        /// The header's producer id.
+        producer_id: i64,
+        /// The header's base sequence.
+        base_sequence: i32,
+    },
+    /// A record that cannot be read.
+    Record {
+        /// Which one, from 0.
+        index: i32,
+        /// What is wrong with it.
+        error: RecordError,
+    },
+    /// A record whose offset is not its place in the batch.
+    OffsetDelta {
+        /// Its place, from 0.
+        index: i32,
+        /// The delta it carries.
+        found: i32,
+    },
+}
+
+impl BatchError {
+    /// Kafka's error code: CORRUPT_MESSAGE 2 (retriable), UNSUPPORTED_COMPRESSION_TYPE 76, else INVALID_RECORD 87.
+    pub fn code(&self) -> i16 {
+        match self {
+            BatchError::Magic(_) | BatchError::Length(_) | BatchError::Crc { .. } => 2,
+            BatchError::UnknownCodec(_) | BatchError::ZstdTooEarly { .. } => 76,
+            _ => 87,
+        }
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BatchError::NoBatch => f.write_str("Produce requests must have one complete record batch per partition"),
+            BatchError::SeveralBatches => f.write_str("Produce requests must have exactly one record batch per partition"),
+            BatchError::OldMagic(magic) => write!(f, "Record batches must have magic version 2, not {magic}"),
+            BatchError::Magic(magic) => write!(f, "Invalid magic {magic} found in record batch"),
+            BatchError::Length(length) => write!(f, "Record batch is corrupt: its length {length} is smaller than its header"),
+            BatchError::Crc { stored, computed } => {
+                write!(f, "Record batch is corrupt (stored crc = {stored}, computed crc = {computed})")
+            }
+            BatchError::BaseOffset(offset) => write!(f, "The base offset of a produced record batch must be 0, not {offset}"),
+            BatchError::UnknownCodec(id) => write!(f, "Unknown compression type id {id}"),
+            BatchError::ZstdTooEarly { produce_version } => {
+                write!(f, "Produce requests with version {produce_version} are not allowed to use ZStandard compression")
+            }
+            BatchError::Count { count, last_offset_delta } => {
+                write!(f, "Record batch has record count {count} but last offset delta {last_offset_delta}")
+            }
+            BatchError::Control => f.write_str("Clients are not allowed to write control records"),
+            BatchError::Sequence { producer_id, base_sequence } => {
+                write!(f, "Invalid sequence number {base_sequence} in record batch with producer id {producer_id}")
+            }
+            BatchError::Record { index, error } => write!(f, "Record {index} of the batch is invalid: {error}"),
+            BatchError::OffsetDelta { index, found } => write!(f, "Record {index} of the batch has offset delta {found}"),
+        }
+    }
+}
