@@ -1,9 +1,9 @@
 //! Record batches of format v2. [`CheckedBatch`] is the type that means "checked": made by `net` from what a Produce request
-//! carries for one partition, read by `state` and `engine`; `cold` reads the headers and timestamps of stored batches.
+//! carries for one partition, read by `state` and `engine`. What is read out of stored batches lives in `stored`.
 
 use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
-use crate::wire::compress::{self, Codec, Source};
-use crate::wire::record::{NO_TIMESTAMP, RECORD_BYTES_MIN, RecordError, RecordIter, RecordStream};
+use crate::wire::compress::{Codec, Source};
+use crate::wire::record::{NO_TIMESTAMP, RECORD_BYTES_MIN, RecordError, RecordStream};
 use bytes::Bytes;
 use std::fmt;
 
@@ -82,11 +82,12 @@ impl BatchHeader {
     }
 
     /// The timestamp of every record, where the broker set it.
-    fn append_time(&self) -> Option<i64> {
+    pub(super) fn append_time(&self) -> Option<i64> {
         self.is_log_append_time().then_some(self.max_timestamp)
     }
 
-    fn stream<'a>(&self, batch: &'a [u8]) -> Result<RecordStream<'a>, RecordError> {
+    /// Its records, out of the bytes of `batch`, without their contents.
+    pub(super) fn stream<'a>(&self, batch: &'a [u8]) -> Result<RecordStream<'a>, RecordError> {
         let codec = self.codec().ok_or_else(|| RecordError::Damaged("unknown codec".to_owned()))?;
         let section = batch.get(BATCH_HEADER_BYTES..).unwrap_or_default();
         Ok(RecordStream::new(Source::new(codec, section, DECOMPRESSED_BYTES_MAX)?, self.count))
@@ -208,67 +209,6 @@ pub fn stored_prefix(base_offset: i64, size: usize, leader_epoch: i32) -> [u8; 1
     prefix[8..12].copy_from_slice(&length.to_be_bytes());
     prefix[12..].copy_from_slice(&leader_epoch.to_be_bytes());
     prefix
-}
-
-/// A record found by its timestamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimestampHit {
-    /// To be added to the batch's base offset.
-    pub offset_delta: i32,
-    /// The record's timestamp, ms since 1970.
-    pub timestamp: i64,
-}
-
-/// The first record of a stored batch with a timestamp of at least `target_ms`, from `from_delta` on (a log may start inside a
-/// batch); Kafka's `FileRecords.searchForTimestamp`.
-pub fn first_at_least(batch: &[u8], target_ms: i64, from_delta: i32) -> Result<Option<TimestampHit>, RecordError> {
-    let mut hit = None;
-    visit_timestamps(batch, from_delta, |record| {
-        hit = (record.timestamp >= target_ms).then_some(record);
-        hit.is_none()
-    })?;
-    Ok(hit)
-}
-
-/// The first record of a stored batch that has the greatest timestamp, from `from_delta` on (KIP-734).
-pub fn greatest(batch: &[u8], from_delta: i32) -> Result<Option<TimestampHit>, RecordError> {
-    let mut hit: Option<TimestampHit> = None;
-    visit_timestamps(batch, from_delta, |record| {
-        if hit.is_none_or(|best| record.timestamp > best.timestamp) {
-            hit = Some(record);
-        }
-        true
-    })?;
-    Ok(hit)
-}
-
-/// Shows the records from `from_delta` on to `visit`, until it says false.
-fn visit_timestamps(batch: &[u8], from_delta: i32, mut visit: impl FnMut(TimestampHit) -> bool) -> Result<(), RecordError> {
-    let header = BatchHeader::read(batch).ok_or(RecordError::EndsEarly)?;
-    let mut stream = header.stream(batch)?;
-    while let Some(fields) = stream.next_fields()? {
-        let timestamp = header.append_time().unwrap_or(header.base_timestamp.wrapping_add(fields.timestamp_delta));
-        if fields.offset_delta >= from_delta && !visit(TimestampHit { offset_delta: fields.offset_delta, timestamp }) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// The records section of a stored batch, inflated, for [`records`]; shared where it is not compressed.
-pub fn inflate_records(batch: &Bytes) -> Result<Bytes, RecordError> {
-    let header = BatchHeader::read(batch).ok_or(RecordError::EndsEarly)?;
-    let section = batch.slice(BATCH_HEADER_BYTES..);
-    match header.codec() {
-        None => Err(RecordError::Damaged("unknown codec".to_owned())),
-        Some(Codec::None) => Ok(section),
-        Some(codec) => Ok(compress::decompress(codec, &section, DECOMPRESSED_BYTES_MAX)?.into()),
-    }
-}
-
-/// The records in a section that [`inflate_records`] made from the batch with this header.
-pub fn records<'a>(header: &BatchHeader, section: &'a [u8]) -> RecordIter<'a> {
-    RecordIter::new(section, header.count, header.base_timestamp, header.append_time())
 }
 
 /// The CRC-32C of a batch: over everything from the attributes on.
@@ -480,5 +420,169 @@ impl fmt::Display for BatchError {
             BatchError::Record { index, error } => write!(f, "Record {index} of the batch is invalid: {error}"),
             BatchError::OffsetDelta { index, found } => write!(f, "Record {index} of the batch has offset delta {found}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::batch_builder::BatchBuilder;
+
+    /// Three records with timestamps 1000, 3000, 2000 and keys.
+    fn good(codec: Codec) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(codec);
+        for timestamp in [1_000, 3_000, 2_000] {
+            builder.push(timestamp, Some(b"k"), Some(b"v"), &[]);
+        }
+        builder.build().unwrap().to_vec()
+    }
+
+    /// The batch with `value` written at `at`, the CRC made right again.
+    fn patched(at: usize, value: &[u8]) -> Vec<u8> {
+        let mut batch = good(Codec::None);
+        put(&mut batch, at, value);
+        reseal(batch)
+    }
+
+    fn reseal(mut batch: Vec<u8>) -> Vec<u8> {
+        let crc = batch_crc(&batch);
+        put(&mut batch, CRC_AT, &crc.to_be_bytes());
+        batch
+    }
+
+    fn refusal(batch: Vec<u8>) -> BatchError {
+        CheckedBatch::check(Some(batch.into()), 11).unwrap_err()
+    }
+
+    #[test]
+    fn a_good_batch_is_shared_not_copied() {
+        let bytes = Bytes::from(good(Codec::Lz4));
+        let batch = CheckedBatch::check(Some(bytes.clone()), 3).unwrap();
+        assert_eq!(batch.bytes().as_ptr(), bytes.as_ptr());
+        assert_eq!((batch.size(), batch.count(), batch.max_timestamp(), batch.min_timestamp()), (bytes.len(), 3, 3_000, Some(1_000)));
+        assert!(!batch.has_null_key());
+    }
+
+    #[test]
+    fn anything_but_one_complete_batch_is_refused() {
+        assert_eq!(CheckedBatch::check(None, 9), Err(BatchError::NoBatch));
+        for end in 0..good(Codec::None).len() {
+            assert_eq!(refusal(good(Codec::None)[..end].to_vec()), BatchError::NoBatch, "cut at {end}");
+        }
+        assert_eq!(refusal([good(Codec::None), good(Codec::None)].concat()), BatchError::SeveralBatches);
+        assert_eq!(refusal([good(Codec::None), vec![0; 40]].concat()), BatchError::Length(0));
+    }
+
+    #[test]
+    fn an_incomplete_batch_behind_the_first_is_dropped_as_kafka_does() {
+        let all = [good(Codec::None), good(Codec::None)].concat();
+        let size = all.len() / 2;
+        for end in size..all.len() {
+            let batch = CheckedBatch::check(Some(Bytes::copy_from_slice(&all[..end])), 9).unwrap();
+            assert_eq!(batch.size(), size);
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_header_has_its_error() {
+        let crc = refusal({
+            let mut batch = good(Codec::None);
+            batch[60] ^= 1;
+            batch
+        });
+        assert!(matches!(crc, BatchError::Crc { .. }) && crc.code() == 2, "{crc}");
+        assert_eq!(refusal(patched(7, &[1])), BatchError::BaseOffset(1));
+        for magic in [0, 1] {
+            assert_eq!(refusal(patched(16, &[magic])), BatchError::OldMagic(magic as i8));
+        }
+        assert_eq!(refusal(patched(16, &[3])), BatchError::Magic(3));
+        assert_eq!(refusal(patched(16, &[255])), BatchError::Magic(-1));
+        assert_eq!(refusal(patched(8, &13i32.to_be_bytes())), BatchError::Length(13));
+        assert_eq!(refusal(patched(8, &(-1i32).to_be_bytes())), BatchError::Length(-1));
+        let mut short = good(Codec::None);
+        short.truncate(60);
+        put(&mut short, 8, &48i32.to_be_bytes());
+        assert_eq!(refusal(reseal(short)), BatchError::Length(48));
+        for codec in 5..8 {
+            assert_eq!(refusal(patched(21, &[0, codec as u8])), BatchError::UnknownCodec(codec));
+        }
+        assert_eq!(refusal(patched(21, &[0, 0x20])), BatchError::Control);
+        for (count, last_offset_delta) in [(2, 2), (4, 2), (3, 1), (0, -1), (0, 2), (-1, -2), (i32::MIN, i32::MAX), (3, -2)] {
+            let batch = patched(57, &i32::to_be_bytes(count));
+            let mut batch = batch;
+            put(&mut batch, 23, &i32::to_be_bytes(last_offset_delta));
+            assert_eq!(refusal(reseal(batch)), BatchError::Count { count, last_offset_delta });
+        }
+        assert_eq!(refusal(patched(43, &5i64.to_be_bytes())), BatchError::Sequence { producer_id: 5, base_sequence: -1 });
+        // KafkaJS, platformatic and sarama send an epoch or a sequence without a producer id.
+        assert!(CheckedBatch::check(Some(patched(53, &0i32.to_be_bytes()).into()), 9).is_ok());
+        // Whatever leader epoch a client writes is overwritten, not checked.
+        assert!(CheckedBatch::check(Some(patched(12, &(-1i32).to_be_bytes()).into()), 9).is_ok());
+    }
+
+    #[test]
+    fn zstd_needs_produce_version_7() {
+        let bytes = Bytes::from(good(Codec::Zstd));
+        let error = CheckedBatch::check(Some(bytes.clone()), 6).unwrap_err();
+        assert_eq!((error.code(), error), (76, BatchError::ZstdTooEarly { produce_version: 6 }));
+        assert!(CheckedBatch::check(Some(bytes), 7).is_ok());
+    }
+
+    #[test]
+    fn records_must_be_as_many_as_declared_and_in_their_places() {
+        let mut more = good(Codec::None);
+        put(&mut more, 57, &4i32.to_be_bytes());
+        put(&mut more, 23, &3i32.to_be_bytes());
+        assert_eq!(refusal(reseal(more)), BatchError::Record { index: 3, error: RecordError::EndsEarly });
+        let mut fewer = good(Codec::None);
+        put(&mut fewer, 57, &2i32.to_be_bytes());
+        put(&mut fewer, 23, &1i32.to_be_bytes());
+        assert_eq!(refusal(reseal(fewer)), BatchError::Record { index: 2, error: RecordError::TrailingBytes });
+        // The first record: length, attributes, timestamp delta, offset delta (here 1, zigzag 2).
+        assert_eq!(refusal(patched(64, &[2])), BatchError::OffsetDelta { index: 0, found: 1 });
+        let mut huge = good(Codec::None);
+        put(&mut huge, 57, &i32::MAX.to_be_bytes());
+        put(&mut huge, 23, &(i32::MAX - 1).to_be_bytes());
+        assert_eq!(refusal(reseal(huge)).code(), 87);
+    }
+
+    #[test]
+    fn a_wrong_greatest_timestamp_is_corrected_and_sealed() {
+        for wrong in [-1i64, 0, 2_999, 9_999] {
+            let batch = CheckedBatch::check(Some(patched(MAX_TIMESTAMP_AT, &wrong.to_be_bytes()).into()), 9).unwrap();
+            assert_eq!(batch.bytes(), &good(Codec::None), "as if the producer had written it right");
+        }
+    }
+
+    #[test]
+    fn append_time_is_stamped_and_a_producers_claim_of_it_cleared() {
+        let batch = CheckedBatch::check(Some(good(Codec::Gzip).into()), 9).unwrap();
+        let stamped = batch.clone().with_log_append_time(77_000);
+        let header = BatchHeader::read(stamped.bytes()).unwrap();
+        assert!(header.is_log_append_time() && header == *stamped.header());
+        assert_eq!((header.max_timestamp, header.codec()), (77_000, Some(Codec::Gzip)));
+        let again = CheckedBatch::check(Some(stamped.bytes().clone()), 9).expect("the CRC is right");
+        assert_eq!(again.max_timestamp(), 3_000, "records keep their own timestamps");
+        assert_eq!(again.with_create_time().bytes(), batch.bytes());
+        assert_eq!(batch.clone().with_create_time(), batch);
+    }
+
+    #[test]
+    fn the_fresh_prefix_continues_into_the_stored_batch() {
+        let stored = good(Codec::None);
+        let sent = [&stored_prefix(42, stored.len(), 9), &stored[16..]].concat();
+        assert_eq!(sent[..8], 42i64.to_be_bytes());
+        assert_eq!(sent[8..12], stored[8..12]);
+        assert_eq!(sent[12..16], 9i32.to_be_bytes());
+        assert_eq!(batch_crc(&sent), batch_crc(&stored));
+    }
+
+    #[test]
+    fn timestamps_that_overflow_wrap_as_in_java() {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.push(i64::MAX, None, None, &[]);
+        builder.push(i64::MIN, None, None, &[]);
+        let batch = CheckedBatch::check(Some(builder.build().unwrap()), 9).unwrap();
+        assert_eq!((batch.max_timestamp(), batch.min_timestamp()), (i64::MAX, Some(i64::MIN)));
     }
 }

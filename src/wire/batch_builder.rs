@@ -132,7 +132,8 @@ fn put_field(out: &mut Vec<u8>, field: Option<&[u8]>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::batch::{CheckedBatch, inflate_records, records};
+    use crate::wire::batch::CheckedBatch;
+    use crate::wire::stored::{inflate_records, records};
 
     #[test]
     fn what_is_built_passes_the_check_and_reads_back() {

@@ -5,3 +5,4 @@ pub mod batch;
 pub mod batch_builder;
 pub mod compress;
 pub mod record;
+pub mod stored;

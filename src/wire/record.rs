@@ -1,5 +1,5 @@
 //! Records inside a batch of format v2 (Kafka's `DefaultRecord`): one parser, used on a stream to check and look up without
-//! holding the inflated bytes, and on a slice to show keys, values and headers. Called by `batch`, `cold` and `http`.
+//! holding the inflated bytes, and on a slice to show keys, values and headers. Called by `batch` and `stored`.
 
 use crate::wire::compress::Source;
 use std::fmt;
@@ -270,7 +270,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The records of a batch whose bytes are there in full (see `batch::inflate_records`).
+/// The records of a batch whose bytes are there in full (see `stored::inflate_records`).
 pub struct RecordIter<'a> {
     section: &'a [u8],
     stream: RecordStream<'a>,
