@@ -5,6 +5,8 @@ pub const MIB: usize = 1024 * 1024;
 
 /// Largest frame: Kafka's `socket.request.max.bytes`.
 pub const REQUEST_BYTES_MAX: usize = 100 * MIB;
+/// What the arrays of one decoded request may take: the most partitions and topics a request can name fit in several times.
+pub const DECODED_BYTES_MAX: usize = 16 * MIB;
 /// Frames up to this size may use the reserved quarter of the memory budget, so that heartbeats pass when the rest is full.
 pub const SMALL_FRAME_BYTES: usize = 16 * 1024;
 /// Default of the memory budget, when a quarter of the machine (or cgroup) is more than this.

@@ -1,8 +1,17 @@
-//! Kafka's bytes: primitives, messages, record batches, compression. Pure functions over buffers; the threads that own
-//! sockets call them.
+//! Bytes: Kafka's wire protocol. Frames are decoded without copying and encoded into shared pieces; no state, no I/O.
+//! `net`, `mail`, `state`, `api` and the client speak in `message` and `batch`; the rest is how those get on the wire.
 
+pub mod api_key;
 pub mod batch;
 pub mod batch_builder;
 pub mod compress;
+pub mod error_code;
+pub mod field;
+pub mod frame;
+pub mod header;
+pub mod message;
+pub mod primitive;
 pub mod record;
+pub mod records;
 pub mod stored;
+pub(crate) mod table;
