@@ -49,12 +49,17 @@ impl Budget {
 
     /// Takes `bytes`, or nothing when that would pass the bound for a buffer of this size.
     pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
-        let bound = if bytes <= SMALL_FRAME_BYTES { self.0.limit_bytes } else { self.shared_bytes() };
+        self.take(bytes, bytes).then(|| Charge { budget: self.clone(), bytes })
+    }
+
+    /// The bound is that for a buffer of `whole_bytes`, of which these are a part.
+    fn take(&self, bytes: usize, whole_bytes: usize) -> bool {
+        let bound = if whole_bytes <= SMALL_FRAME_BYTES { self.0.limit_bytes } else { self.shared_bytes() };
         let taken = self.0.used_bytes.fetch_update(Relaxed, Relaxed, |used| {
             let sum = used.checked_add(bytes)?;
             (sum <= bound).then_some(sum)
         });
-        taken.ok().map(|_| Charge { budget: self.clone(), bytes })
+        taken.is_ok()
     }
 
     /// Takes `bytes` whatever the bound says: for the oversize lane, and for the one batch that a fetch answer must hold.
@@ -68,6 +73,16 @@ impl Charge {
     /// How many bytes this charge holds.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Takes `more` bytes for the same buffer, which will be `whole_bytes` large in the end; false when that would pass the bound
+    /// for a buffer of that size.
+    pub fn try_grow(&mut self, more: usize, whole_bytes: usize) -> bool {
+        let taken = self.budget.take(more, whole_bytes);
+        if taken {
+            self.bytes += more;
+        }
+        taken
     }
 
     /// Ties the charge to the buffer it pays for.
@@ -109,5 +124,9 @@ mod tests {
         let _most = budget.try_charge(300_000).unwrap();
         assert!(budget.try_charge(SMALL_FRAME_BYTES + 1).is_none());
         assert!(budget.try_charge(SMALL_FRAME_BYTES).is_some());
+        let mut part = budget.charge(0);
+        assert!(!part.try_grow(10, SMALL_FRAME_BYTES + 1), "a part of a large frame is not small");
+        assert!(part.try_grow(10, 20));
+        assert_eq!(part.bytes(), 10);
     }
 }

@@ -1,0 +1,128 @@
+//! The two mailboxes. Reactors write to the engine in order and never wait for it: where [`EngineSender::has_room`] says no,
+//! they stop reading. The engine writes to reactors and never waits for them either, so the two cannot block each other.
+
+use super::input::{Input, ReplyTo};
+use crate::base::ids::ConnId;
+use crate::base::limits::ENGINE_MAILBOX_MAX;
+use crate::wire::message::Response;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::net::TcpStream;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+
+/// Where anybody leaves mail for the engine.
+#[derive(Clone)]
+pub struct EngineSender(Sender<Input>);
+
+/// The engine's mailbox and the end to write to it.
+pub fn engine_mailbox() -> (EngineSender, Receiver<Input>) {
+    let (sender, receiver) = unbounded();
+    (EngineSender(sender), receiver)
+}
+
+impl EngineSender {
+    /// Whether a reactor may send another request. All other mail is bounded by its nature: one outcome per plan, one
+    /// farewell per connection, one answer per job.
+    pub fn has_room(&self) -> bool {
+        self.0.len() < ENGINE_MAILBOX_MAX
+    }
+
+    /// Leaves mail. After the engine has ended nobody reads it, and nobody waits for an answer.
+    pub fn send(&self, input: Input) {
+        let _ = self.0.send(input);
+    }
+}
+
+/// The closed list of what a reactor is told.
+#[derive(Debug)]
+pub enum ReactorMail {
+    /// A connection was accepted and is yours.
+    Connection(TcpStream),
+    /// The answer to a request; `None`: it gets no bytes.
+    Answer {
+        /// The request.
+        to: ReplyTo,
+        /// Its answer.
+        response: Option<Response>,
+    },
+    /// Close a connection.
+    Close(ConnId),
+    /// The memory budget is exhausted: close incomplete frames that are slow.
+    Squeeze,
+    /// Take no more connections and requests, and say so by dropping this.
+    Drain(Sender<()>),
+    /// Write out what is answered, then end.
+    Finish,
+}
+
+/// Where anybody leaves mail for a reactor: first come, first served, and one system call for all that comes before it looks.
+#[derive(Clone)]
+pub struct ReactorSender {
+    mail: Sender<ReactorMail>,
+    bell: Arc<Bell>,
+}
+
+/// A reactor's mailbox. Its size is bounded by the requests that the reactor has let in and not yet seen answered.
+pub struct ReactorInbox {
+    mail: Receiver<ReactorMail>,
+    bell: Arc<Bell>,
+}
+
+struct Bell {
+    rung: AtomicBool,
+    waker: mio::Waker,
+}
+
+/// The mailbox of the reactor that polls `registry`; mail shows up there as an event with this token.
+pub fn reactor_mailbox(registry: &mio::Registry, token: mio::Token) -> io::Result<(ReactorSender, ReactorInbox)> {
+    let bell = Arc::new(Bell { rung: AtomicBool::new(false), waker: mio::Waker::new(registry, token)? });
+    let (sender, receiver) = unbounded();
+    Ok((ReactorSender { mail: sender, bell: bell.clone() }, ReactorInbox { mail: receiver, bell }))
+}
+
+impl ReactorSender {
+    /// Leaves mail, and wakes the reactor unless somebody has since it last looked.
+    pub fn send(&self, mail: ReactorMail) {
+        if self.mail.send(mail).is_ok() && !self.bell.rung.swap(true, AcqRel) {
+            // It fails when the kernel is out of memory; the next mail would ring again.
+            if self.bell.waker.wake().is_err() {
+                self.bell.rung.store(false, std::sync::atomic::Ordering::Release);
+            }
+        }
+    }
+}
+
+impl ReactorInbox {
+    /// Takes everything that is there. Mail that comes later rings again: the bell is reset before the first look.
+    pub fn take(&self) -> impl Iterator<Item = ReactorMail> {
+        self.bell.rung.swap(false, AcqRel);
+        self.mail.try_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Events, Poll, Token};
+    use std::time::Duration;
+
+    #[test]
+    fn many_letters_ring_once_and_later_ones_again() {
+        let mut poll = Poll::new().unwrap();
+        let (sender, inbox) = reactor_mailbox(poll.registry(), Token(7)).unwrap();
+        let mut events = Events::with_capacity(8);
+        for round in 0..2 {
+            for slot in 0..5 {
+                sender.send(ReactorMail::Close(ConnId { reactor: 0, slot, generation: round }));
+            }
+            poll.poll(&mut events, None).unwrap();
+            assert_eq!(events.iter().filter(|event| event.token() == Token(7)).count(), 1);
+            let slots: Vec<u32> =
+                inbox.take().filter_map(|mail| if let ReactorMail::Close(conn) = mail { Some(conn.slot) } else { None }).collect();
+            assert_eq!(slots, [0, 1, 2, 3, 4]);
+        }
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events.is_empty(), "a mailbox that was emptied is silent");
+    }
+}
