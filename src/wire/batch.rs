@@ -3,7 +3,9 @@
 
 use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
 use crate::wire::compress::{Codec, Source};
+use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{NO_TIMESTAMP, RECORD_BYTES_MIN, RecordError, RecordStream};
+use crate::wire::records::FRESH_PREFIX_BYTES;
 use bytes::Bytes;
 use std::fmt;
 
@@ -202,9 +204,9 @@ impl CheckedBatch {
 
 /// The first 16 bytes of a stored batch of `size` bytes in all, as they are written on the way out: base offset, length, leader
 /// epoch. They lie outside the CRC; the stored batch follows from its byte 16, the magic.
-pub fn stored_prefix(base_offset: i64, size: usize, leader_epoch: i32) -> [u8; 16] {
+pub fn stored_prefix(base_offset: i64, size: usize, leader_epoch: i32) -> [u8; FRESH_PREFIX_BYTES] {
     let length = size.saturating_sub(LOG_OVERHEAD) as i32;
-    let mut prefix = [0; 16];
+    let mut prefix = [0; FRESH_PREFIX_BYTES];
     prefix[..8].copy_from_slice(&base_offset.to_be_bytes());
     prefix[8..12].copy_from_slice(&length.to_be_bytes());
     prefix[12..].copy_from_slice(&leader_epoch.to_be_bytes());
@@ -384,12 +386,13 @@ pub enum BatchError {
 }
 
 impl BatchError {
-    /// Kafka's error code: CORRUPT_MESSAGE 2 (retriable), UNSUPPORTED_COMPRESSION_TYPE 76, else INVALID_RECORD 87.
-    pub fn code(&self) -> i16 {
+    /// The code Kafka answers with: CORRUPT_MESSAGE (which Java's producer tries again), UNSUPPORTED_COMPRESSION_TYPE, else
+    /// INVALID_RECORD.
+    pub fn error_code(&self) -> ErrorCode {
         match self {
-            BatchError::Magic(_) | BatchError::Length(_) | BatchError::Crc { .. } => 2,
-            BatchError::UnknownCodec(_) | BatchError::ZstdTooEarly { .. } => 76,
-            _ => 87,
+            BatchError::Magic(_) | BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
+            BatchError::UnknownCodec(_) | BatchError::ZstdTooEarly { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+            _ => ErrorCode::INVALID_RECORD,
         }
     }
 }
@@ -490,7 +493,7 @@ mod tests {
             batch[60] ^= 1;
             batch
         });
-        assert!(matches!(crc, BatchError::Crc { .. }) && crc.code() == 2, "{crc}");
+        assert!(matches!(crc, BatchError::Crc { .. }) && crc.error_code() == ErrorCode::CORRUPT_MESSAGE, "{crc}");
         assert_eq!(refusal(patched(7, &[1])), BatchError::BaseOffset(1));
         for magic in [0, 1] {
             assert_eq!(refusal(patched(16, &[magic])), BatchError::OldMagic(magic as i8));
@@ -524,7 +527,7 @@ mod tests {
     fn zstd_needs_produce_version_7() {
         let bytes = Bytes::from(good(Codec::Zstd));
         let error = CheckedBatch::check(Some(bytes.clone()), 6).unwrap_err();
-        assert_eq!((error.code(), error), (76, BatchError::ZstdTooEarly { produce_version: 6 }));
+        assert_eq!((error.error_code(), error), (ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, BatchError::ZstdTooEarly { produce_version: 6 }));
         assert!(CheckedBatch::check(Some(bytes), 7).is_ok());
     }
 
@@ -543,7 +546,7 @@ mod tests {
         let mut huge = good(Codec::None);
         put(&mut huge, 57, &i32::MAX.to_be_bytes());
         put(&mut huge, 23, &(i32::MAX - 1).to_be_bytes());
-        assert_eq!(refusal(reseal(huge)).code(), 87);
+        assert_eq!(refusal(reseal(huge)).error_code(), ErrorCode::INVALID_RECORD);
     }
 
     #[test]
