@@ -1,27 +1,48 @@
 //! Topics: names, ids, partitions, configs. Asked by every handler that names a topic; changed by CreateTopics, DeleteTopics and
-//! auto-creation only.
+//! auto-creation only (see `change`).
 
+pub mod change;
+
+use super::broker::Broker;
+use super::configs::LogConfig;
 use crate::base::ids::{PartId, PlanNo, Uuid};
+use crate::base::limits::TOPIC_NAME_CHARS_MAX;
 use crate::base::text::Text;
+use crate::store::plan::Image;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
-/// The topic configs that rules act on, parsed (`LogConfig`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// retention.ms; -1: for ever.
-    pub retention_ms: i64,
-    /// max.message.bytes.
-    pub max_message_bytes: i32,
-    /// message.timestamp.type is LogAppendTime.
-    pub log_append_time: bool,
-    /// message.timestamp.before.max.ms.
-    pub timestamp_before_max_ms: i64,
-    /// message.timestamp.after.max.ms.
-    pub timestamp_after_max_ms: i64,
-    /// cleanup.policy contains compact: records without a key are refused.
-    pub compacted: bool,
-    /// cleanup.policy contains delete.
-    pub deleted: bool,
+/// Names that Kafka keeps for itself; nothing is kept in such topics here, and none is created unasked.
+const INTERNAL_NAMES: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// The name that nobody may create: Kafka's own metadata log.
+pub const CLUSTER_METADATA: &str = "__cluster_metadata";
+
+/// Whether a topic of this name is marked internal (`Topic.isInternal`): patterns of consumers pass it over.
+pub fn is_internal(name: &str) -> bool {
+    INTERNAL_NAMES.contains(&name)
+}
+
+/// Why this is no name for a topic, in Kafka's words (`Topic.validate`).
+pub fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.is_empty() {
+        Err("Topic name is invalid: the empty string is not allowed".to_owned())
+    } else if name == "." || name == ".." {
+        Err(format!("Topic name is invalid: '{name}' is not allowed"))
+    } else if name.len() > TOPIC_NAME_CHARS_MAX && name.chars().count() > TOPIC_NAME_CHARS_MAX {
+        let max = TOPIC_NAME_CHARS_MAX;
+        Err(format!("Topic name is invalid: the length of '{name}' is longer than the max allowed length {max}"))
+    } else if !name.bytes().all(allowed) {
+        Err(format!("Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"))
+    } else {
+        Ok(())
+    }
+}
+
+/// What two names share that collide: Kafka's metric names have '_' for '.'. `None`: it collides with nothing.
+fn folded(name: &str) -> Option<String> {
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
 }
 
 /// One topic.
@@ -52,17 +73,19 @@ impl Topic {
     }
 }
 
-/// All topics. Lists come out sorted by name, as Kafka sorts them.
-#[derive(Clone, Debug, Default)]
+/// All topics. Lists come out sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics {
     by_name: BTreeMap<Text, Topic>,
     names: BTreeMap<Uuid, Text>,
     owners: BTreeMap<PartId, (Text, i32)>,
+    /// The one topic that has each folded name.
+    folded: BTreeMap<String, Text>,
     gone: Vec<Gone>,
 }
 
 /// A topic whose deletion is decided but not yet committed: who misses it must wait for that plan before saying so.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Gone {
     name: Text,
     id: Uuid,
@@ -70,15 +93,34 @@ struct Gone {
 }
 
 impl Topics {
-    /// Builds the topics from what a store loaded.
-    #[allow(unused_variables)]
-    pub fn load(image: &crate::store::plan::Image, broker: &crate::state::broker::Broker) -> Topics {
-        Topics::default()
+    /// Builds them from what a store holds.
+    pub fn load(image: &Image, broker: &Broker) -> Topics {
+        let mut indexed: BTreeMap<Uuid, BTreeMap<i32, PartId>> = BTreeMap::new();
+        for row in &image.partitions {
+            indexed.entry(row.topic).or_default().insert(row.index, row.part);
+        }
+        let mut topics = Topics::default();
+        for row in &image.topics {
+            let partitions = indexed.remove(&row.id).unwrap_or_default();
+            assert!(partitions.keys().copied().eq(0..partitions.len() as i32), "partitions of {} have gaps: {partitions:?}", row.name);
+            topics.put(Topic {
+                id: row.id,
+                name: row.name.detach(),
+                created_ms: row.created_ms,
+                log_config: LogConfig::new(&row.configs, broker),
+                configs: row.configs.clone(),
+                partitions: partitions.into_values().collect(),
+                created_in: PlanNo::COMMITTED,
+                changed_in: PlanNo::COMMITTED,
+            });
+        }
+        topics
     }
 
-    /// Builds them again after a refused plan.
-    #[allow(unused_variables)]
-    pub fn reload(&mut self, image: &crate::store::plan::Image, broker: &crate::state::broker::Broker) {}
+    /// Starts over from what a store holds, after plans were refused: none of what they held was ever seen.
+    pub fn reload(&mut self, image: &Image, broker: &Broker) {
+        *self = Topics::load(image, broker);
+    }
 
     /// The topic of this name.
     pub fn by_name(&self, name: &str) -> Option<&Topic> {
@@ -96,9 +138,20 @@ impl Topics {
         Some((self.by_name.get(name.as_str())?, *index))
     }
 
+    /// The topic whose name differs from this one in '.' and '_' only.
+    pub fn colliding(&self, name: &str) -> Option<&Topic> {
+        let other = self.folded.get(&folded(name)?)?;
+        if *other == *name { None } else { self.by_name.get(other.as_str()) }
+    }
+
     /// All topics, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Topic> {
         self.by_name.values()
+    }
+
+    /// All topics from this name on, sorted by name.
+    pub fn iter_from<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Topic> + use<'a> {
+        self.by_name.range::<str, _>((Bound::Included(name), Bound::Unbounded)).map(|(_, topic)| topic)
     }
 
     /// How many topics there are.
@@ -138,6 +191,9 @@ impl Topics {
             self.owners.insert(*part, (topic.name.clone(), index as i32));
         }
         self.names.insert(topic.id, topic.name.clone());
+        if let Some(folded) = folded(&topic.name) {
+            self.folded.insert(folded, topic.name.clone());
+        }
         self.by_name.insert(topic.name.clone(), topic);
     }
 
@@ -145,6 +201,9 @@ impl Topics {
     pub fn remove(&mut self, name: &str, deleted_in: PlanNo) -> Option<Topic> {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
+        if let Some(folded) = folded(name) {
+            self.folded.remove(&folded);
+        }
         for part in &topic.partitions {
             self.owners.remove(part);
         }
@@ -155,5 +214,112 @@ impl Topics {
     /// Forgets deletions that are on disk.
     pub fn committed(&mut self, plan: PlanNo) {
         self.gone.retain(|gone| gone.deleted_in > plan);
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::store::plan::{PartitionRow, TopicRow};
+
+    /// A broker with all defaults.
+    pub fn broker() -> Broker {
+        Broker {
+            cluster_id: Uuid([9; 16]),
+            auto_create: true,
+            default_partitions: 1,
+            initial_rebalance_delay_ms: 0,
+            retention_ms: crate::config::kafka_keys::RETENTION_MS_DEFAULT,
+            retention_check_ms: 60_000,
+            tail_bytes: 1 << 20,
+            fetch_bytes_max: 10 << 20,
+        }
+    }
+
+    fn topic(name: &str, id: u8, parts: &[i64]) -> Topic {
+        Topic {
+            id: Uuid([id; 16]),
+            name: Text::from(name),
+            created_ms: 5,
+            configs: Vec::new(),
+            log_config: LogConfig::new(&[], &broker()),
+            partitions: parts.iter().map(|part| PartId(*part)).collect(),
+            created_in: PlanNo(3),
+            changed_in: PlanNo(3),
+        }
+    }
+
+    #[test]
+    fn names_are_checked_in_the_words_of_kafka() {
+        assert_eq!(check_name(&"x".repeat(249)), Ok(()));
+        assert_eq!(check_name("a.b_c-D9"), Ok(()));
+        assert_eq!(check_name("...").as_deref(), Ok(&()));
+        assert_eq!(check_name("").unwrap_err(), "Topic name is invalid: the empty string is not allowed");
+        assert_eq!(check_name("..").unwrap_err(), "Topic name is invalid: '..' is not allowed");
+        assert!(check_name(".").is_err());
+        assert!(check_name(&"x".repeat(250)).unwrap_err().ends_with("is longer than the max allowed length 249"));
+        assert!(check_name("a b").unwrap_err().starts_with("Topic name is invalid: 'a b' contains one or more characters"));
+        assert!(check_name("\u{e9}").is_err());
+        assert!(check_name("a/b").is_err());
+    }
+
+    #[test]
+    fn names_collide_in_dots_and_underscores_until_the_other_is_gone() {
+        let mut topics = Topics::default();
+        topics.put(topic("my.topic", 1, &[1]));
+        assert_eq!(topics.colliding("my_topic").unwrap().name, "my.topic");
+        assert!(topics.colliding("my.topic").is_none(), "not with itself");
+        assert!(topics.colliding("mytopic").is_none());
+        topics.remove("my.topic", PlanNo(4));
+        assert!(topics.colliding("my_topic").is_none());
+    }
+
+    #[test]
+    fn what_is_missing_rests_on_the_plan_that_deleted_it() {
+        let mut topics = Topics::default();
+        topics.put(topic("a", 1, &[1, 2]));
+        assert_eq!(topics.listing(), PlanNo(3));
+        assert_eq!(topics.owner(PartId(2)).map(|(topic, index)| (topic.name.clone(), index)), Some((Text::from("a"), 1)));
+        topics.remove("a", PlanNo(5));
+        assert_eq!((topics.missing_name("a"), topics.missing_id(Uuid([1; 16])), topics.listing()), (PlanNo(5), PlanNo(5), PlanNo(5)));
+        assert!(topics.owner(PartId(2)).is_none());
+        topics.committed(PlanNo(5));
+        assert_eq!(topics.missing_name("a"), PlanNo::COMMITTED);
+    }
+
+    #[test]
+    fn loading_gives_each_topic_its_partitions_by_index() {
+        let row = |part, topic, index| PartitionRow {
+            part: PartId(part),
+            topic: Uuid([topic; 16]),
+            index,
+            log_start: 0,
+            next_offset: 0,
+            bytes: 0,
+            max_ts: -1,
+            leader_epoch: 0,
+        };
+        let row_of = |name: &str, id| TopicRow {
+            id: Uuid([id; 16]),
+            name: Text::from(name),
+            created_ms: 5,
+            configs: vec![(Text::from("retention.ms"), Text::from("7"))],
+        };
+        let image = Image {
+            topics: vec![row_of("b", 2), row_of("a.x", 1)],
+            partitions: vec![row(7, 2, 1), row(3, 1, 0), row(4, 2, 0)],
+            ..Image::default()
+        };
+        let topics = Topics::load(&image, &broker());
+        assert_eq!(topics.by_name("b").unwrap().partitions, [PartId(4), PartId(7)]);
+        assert_eq!(topics.by_id(Uuid([1; 16])).unwrap().log_config.retention_ms, 7);
+        assert_eq!(topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["a.x", "b"]);
+        assert_eq!(topics.iter_from("b").count(), 1);
+        assert!(topics.colliding("a_x").is_some());
+        assert_eq!((topics.len(), topics.partition_count(), topics.listing()), (2, 3, PlanNo::COMMITTED));
+        let mut other = Topics::default();
+        other.put(topic("gone", 8, &[9]));
+        other.reload(&image, &broker());
+        assert_eq!(other, topics);
     }
 }
