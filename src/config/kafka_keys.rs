@@ -206,7 +206,9 @@ pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
 
 /// Takes what a client wants to set on a topic and gives the overrides in canonical form, sorted by name. The error is the message
 /// for INVALID_CONFIG, worded as Kafka's. Of a name given twice the last counts, as in `ReplicationControlManager`.
-pub fn parse_overrides<'a>(wanted: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone) -> Result<Vec<(&'static str, String)>, String> {
+pub fn parse_overrides<'a>(
+    wanted: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+) -> Result<Vec<(&'static str, String)>, String> {
     let nulls: Vec<&str> = wanted.clone().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
     if !nulls.is_empty() {
         return Err(format!("Null value not supported for topic configs: {}", nulls.join(",")));
@@ -240,7 +242,9 @@ fn check_together(overrides: &[(&'static str, String)]) -> Result<(), String> {
         return Err(format!("conflict topic config setting min.compaction.lag.ms ({min_lag}) > max.compaction.lag.ms ({max_lag})"));
     }
     if value("remote.storage.enable") == "true" {
-        return Err("Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.".to_owned());
+        return Err(
+            "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.".to_owned()
+        );
     }
     Ok(())
 }
@@ -283,7 +287,9 @@ impl TopicKey {
         let number = number.ok_or_else(|| self.invalid(value, "Not a number of type DOUBLE"))?;
         match self.check {
             Between(min, _) if number < min as f64 => Err(self.invalid(&format!("{number:?}"), &format!("Value must be at least {min}"))),
-            Between(_, max) if number > max as f64 => Err(self.invalid(&format!("{number:?}"), &format!("Value must be no more than {max}"))),
+            Between(_, max) if number > max as f64 => {
+                Err(self.invalid(&format!("{number:?}"), &format!("Value must be no more than {max}")))
+            }
             _ => Ok(format!("{number:?}")),
         }
     }
@@ -381,9 +387,17 @@ mod tests {
             ("cleanup.policy", "Delete", "Invalid value Delete for configuration cleanup.policy: String must be one of: compact, delete"),
             ("cleanup.policy", "compact,", "Configuration 'cleanup.policy' values must not be empty."),
             ("preallocate", "maybe", "Invalid value maybe for configuration preallocate: Expected value to be either true or false"),
-            ("min.cleanable.dirty.ratio", "2", "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"),
+            (
+                "min.cleanable.dirty.ratio",
+                "2",
+                "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+            ),
             ("min.cleanable.dirty.ratio", "x", "Invalid value x for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"),
-            ("compression.gzip.level", "0", "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1"),
+            (
+                "compression.gzip.level",
+                "0",
+                "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1",
+            ),
             ("compression.zstd.level", "23", "Invalid value 23 for configuration compression.zstd.level: Value must be no more than 22"),
             ("compression.lz4.level", "0", "Invalid value 0 for configuration compression.lz4.level: Value must be at least 1"),
         ];

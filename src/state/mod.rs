@@ -2,6 +2,7 @@
 //! each; the engine calls the hooks below when a plan comes back, when a timer is due and when a connection is gone.
 
 pub mod broker;
+pub mod configs;
 pub mod effects;
 pub mod group;
 pub mod log;
