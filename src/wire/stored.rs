@@ -1,5 +1,5 @@
-//! What is read out of stored batches: the record that a timestamp lookup looks for, and records to show. Called by `state` and
-//! `cold` (ListOffsets), and by whoever browses messages.
+//! What is read out of batches that a broker keeps or has sent: the record that a timestamp lookup looks for, and records to
+//! show. Called by `state` and `cold` (ListOffsets), by the client, and by whoever browses messages.
 
 use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX};
 use crate::wire::batch::BatchHeader;
@@ -50,6 +50,16 @@ fn visit_timestamps(batch: &[u8], from_delta: i32, mut visit: impl FnMut(Timesta
         }
     }
     Ok(())
+}
+
+/// Cuts what a fetch answer carries into its batches, each with its base offset; an incomplete last one is left out, as clients do.
+pub fn batches(mut answer: Bytes) -> impl Iterator<Item = (i64, Bytes)> {
+    std::iter::from_fn(move || {
+        let base_offset = i64::from_be_bytes(*answer.first_chunk()?);
+        let length = i32::from_be_bytes(*answer.get(8..)?.first_chunk()?);
+        let size = usize::try_from(length).ok()? + 12;
+        (size <= answer.len()).then(|| (base_offset, answer.split_to(size)))
+    })
 }
 
 /// The records section of a stored batch, inflated, for [`records`]; shared where it is not compressed.
