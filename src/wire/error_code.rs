@@ -8,9 +8,9 @@ use std::fmt;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(pub i16);
 
-/// Makes a constant, a name and the retriable mark of each code from one row.
+/// Makes a constant and a name of each row.
 macro_rules! error_codes {
-    ($($name:ident = $code:literal $(, $retriable:ident)?;)*) => {
+    ($($name:ident = $code:literal;)*) => {
         impl ErrorCode {
             $(
                 #[doc = concat!("Kafka's error ", stringify!($code), ".")]
@@ -27,14 +27,6 @@ macro_rules! error_codes {
                     _ => "UNKNOWN_ERROR_CODE",
                 }
             }
-
-            /// Whether Kafka's clients try again by themselves (`RetriableException`).
-            pub const fn is_retriable(self) -> bool {
-                match self.0 {
-                    $($($code => { stringify!($retriable); true })?)*
-                    _ => false,
-                }
-            }
         }
     };
 }
@@ -43,25 +35,25 @@ error_codes! {
     UNKNOWN_SERVER_ERROR = -1;
     NONE = 0;
     OFFSET_OUT_OF_RANGE = 1;
-    CORRUPT_MESSAGE = 2, retriable;
-    UNKNOWN_TOPIC_OR_PARTITION = 3, retriable;
+    CORRUPT_MESSAGE = 2;
+    UNKNOWN_TOPIC_OR_PARTITION = 3;
     INVALID_FETCH_SIZE = 4;
-    LEADER_NOT_AVAILABLE = 5, retriable;
-    NOT_LEADER_OR_FOLLOWER = 6, retriable;
-    REQUEST_TIMED_OUT = 7, retriable;
+    LEADER_NOT_AVAILABLE = 5;
+    NOT_LEADER_OR_FOLLOWER = 6;
+    REQUEST_TIMED_OUT = 7;
     BROKER_NOT_AVAILABLE = 8;
-    REPLICA_NOT_AVAILABLE = 9, retriable;
+    REPLICA_NOT_AVAILABLE = 9;
     MESSAGE_TOO_LARGE = 10;
     STALE_CONTROLLER_EPOCH = 11;
     OFFSET_METADATA_TOO_LARGE = 12;
-    NETWORK_EXCEPTION = 13, retriable;
-    COORDINATOR_LOAD_IN_PROGRESS = 14, retriable;
-    COORDINATOR_NOT_AVAILABLE = 15, retriable;
-    NOT_COORDINATOR = 16, retriable;
+    NETWORK_EXCEPTION = 13;
+    COORDINATOR_LOAD_IN_PROGRESS = 14;
+    COORDINATOR_NOT_AVAILABLE = 15;
+    NOT_COORDINATOR = 16;
     INVALID_TOPIC_EXCEPTION = 17;
     RECORD_LIST_TOO_LARGE = 18;
-    NOT_ENOUGH_REPLICAS = 19, retriable;
-    NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20, retriable;
+    NOT_ENOUGH_REPLICAS = 19;
+    NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
     INVALID_REQUIRED_ACKS = 21;
     ILLEGAL_GENERATION = 22;
     INCONSISTENT_GROUP_PROTOCOL = 23;
@@ -82,7 +74,7 @@ error_codes! {
     INVALID_REPLICATION_FACTOR = 38;
     INVALID_REPLICA_ASSIGNMENT = 39;
     INVALID_CONFIG = 40;
-    NOT_CONTROLLER = 41, retriable;
+    NOT_CONTROLLER = 41;
     INVALID_REQUEST = 42;
     UNSUPPORTED_FOR_MESSAGE_FORMAT = 43;
     POLICY_VIOLATION = 44;
@@ -92,12 +84,12 @@ error_codes! {
     INVALID_TXN_STATE = 48;
     INVALID_PRODUCER_ID_MAPPING = 49;
     INVALID_TRANSACTION_TIMEOUT = 50;
-    CONCURRENT_TRANSACTIONS = 51, retriable;
+    CONCURRENT_TRANSACTIONS = 51;
     TRANSACTION_COORDINATOR_FENCED = 52;
     TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53;
     SECURITY_DISABLED = 54;
     OPERATION_NOT_ATTEMPTED = 55;
-    KAFKA_STORAGE_ERROR = 56, retriable;
+    KAFKA_STORAGE_ERROR = 56;
     LOG_DIR_NOT_FOUND = 57;
     SASL_AUTHENTICATION_FAILED = 58;
     UNKNOWN_PRODUCER_ID = 59;
@@ -111,26 +103,26 @@ error_codes! {
     INVALID_PRINCIPAL_TYPE = 67;
     NON_EMPTY_GROUP = 68;
     GROUP_ID_NOT_FOUND = 69;
-    FETCH_SESSION_ID_NOT_FOUND = 70, retriable;
-    INVALID_FETCH_SESSION_EPOCH = 71, retriable;
-    LISTENER_NOT_FOUND = 72, retriable;
+    FETCH_SESSION_ID_NOT_FOUND = 70;
+    INVALID_FETCH_SESSION_EPOCH = 71;
+    LISTENER_NOT_FOUND = 72;
     TOPIC_DELETION_DISABLED = 73;
-    FENCED_LEADER_EPOCH = 74, retriable;
-    UNKNOWN_LEADER_EPOCH = 75, retriable;
+    FENCED_LEADER_EPOCH = 74;
+    UNKNOWN_LEADER_EPOCH = 75;
     UNSUPPORTED_COMPRESSION_TYPE = 76;
     STALE_BROKER_EPOCH = 77;
-    OFFSET_NOT_AVAILABLE = 78, retriable;
+    OFFSET_NOT_AVAILABLE = 78;
     MEMBER_ID_REQUIRED = 79;
-    PREFERRED_LEADER_NOT_AVAILABLE = 80, retriable;
+    PREFERRED_LEADER_NOT_AVAILABLE = 80;
     GROUP_MAX_SIZE_REACHED = 81;
     FENCED_INSTANCE_ID = 82;
-    ELIGIBLE_LEADERS_NOT_AVAILABLE = 83, retriable;
-    ELECTION_NOT_NEEDED = 84, retriable;
+    ELIGIBLE_LEADERS_NOT_AVAILABLE = 83;
+    ELECTION_NOT_NEEDED = 84;
     NO_REASSIGNMENT_IN_PROGRESS = 85;
     GROUP_SUBSCRIBED_TO_TOPIC = 86;
     INVALID_RECORD = 87;
-    UNSTABLE_OFFSET_COMMIT = 88, retriable;
-    THROTTLING_QUOTA_EXCEEDED = 89, retriable;
+    UNSTABLE_OFFSET_COMMIT = 88;
+    THROTTLING_QUOTA_EXCEEDED = 89;
     PRODUCER_FENCED = 90;
     RESOURCE_NOT_FOUND = 91;
     DUPLICATE_RESOURCE = 92;
@@ -141,13 +133,13 @@ error_codes! {
     PRINCIPAL_DESERIALIZATION_FAILURE = 97;
     SNAPSHOT_NOT_FOUND = 98;
     POSITION_OUT_OF_RANGE = 99;
-    UNKNOWN_TOPIC_ID = 100, retriable;
+    UNKNOWN_TOPIC_ID = 100;
     DUPLICATE_BROKER_REGISTRATION = 101;
     BROKER_ID_NOT_REGISTERED = 102;
-    INCONSISTENT_TOPIC_ID = 103, retriable;
+    INCONSISTENT_TOPIC_ID = 103;
     INCONSISTENT_CLUSTER_ID = 104;
     TRANSACTIONAL_ID_NOT_FOUND = 105;
-    FETCH_SESSION_TOPIC_ID_ERROR = 106, retriable;
+    FETCH_SESSION_TOPIC_ID_ERROR = 106;
     INELIGIBLE_REPLICA = 107;
     NEW_LEADER_ELECTED = 108;
     OFFSET_MOVED_TO_TIERED_STORAGE = 109;
@@ -163,8 +155,8 @@ error_codes! {
     INVALID_REGISTRATION = 119;
     TRANSACTION_ABORTABLE = 120;
     INVALID_RECORD_STATE = 121;
-    SHARE_SESSION_NOT_FOUND = 122, retriable;
-    INVALID_SHARE_SESSION_EPOCH = 123, retriable;
+    SHARE_SESSION_NOT_FOUND = 122;
+    INVALID_SHARE_SESSION_EPOCH = 123;
     FENCED_STATE_EPOCH = 124;
     INVALID_VOTER_KEY = 125;
     DUPLICATE_VOTER = 126;
@@ -174,7 +166,7 @@ error_codes! {
     STREAMS_INVALID_TOPOLOGY = 130;
     STREAMS_INVALID_TOPOLOGY_EPOCH = 131;
     STREAMS_TOPOLOGY_FENCED = 132;
-    SHARE_SESSION_LIMIT_REACHED = 133, retriable;
+    SHARE_SESSION_LIMIT_REACHED = 133;
 }
 
 impl ErrorCode {
@@ -213,12 +205,5 @@ mod tests {
         assert_eq!(ErrorCode::default(), ErrorCode::NONE);
         assert_eq!(ErrorCode(3).to_string(), "UNKNOWN_TOPIC_OR_PARTITION");
         assert_eq!(format!("{:?}", ErrorCode(9999)), "UNKNOWN_ERROR_CODE(9999)");
-    }
-
-    #[test]
-    fn retriable_is_what_the_clients_retry() {
-        assert!(ErrorCode::NOT_COORDINATOR.is_retriable());
-        assert!(!ErrorCode::REBALANCE_IN_PROGRESS.is_retriable());
-        assert!(!ErrorCode::NONE.is_retriable());
     }
 }

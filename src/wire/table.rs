@@ -128,7 +128,9 @@ macro_rules! fields {
                     $( fields!(@encode self w form $field, $versions $(, nullable $nullable)? $(, tag $tag)?); )*
                     if form.flexible {
                         // From here on the names stand for the tags that are to be written.
-                        $( let $field: Option<u32> = fields!(@tag self form $field: $ty, $versions $(, nullable $nullable)? $(, tag $tag)? $(, default $default)?); )*
+                        $( let $field: Option<u32> = fields!(
+                            @tag self form $field: $ty, $versions $(, nullable $nullable)? $(, tag $tag)? $(, default $default)?
+                        ); )*
                         w.uvarint(0 $( + u32::from($field.is_some()) )*);
                         $( if let Some(tag) = $field {
                             w.tagged_field(tag, |w| self.$field.encode(w, form));
