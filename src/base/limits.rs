@@ -55,6 +55,8 @@ pub const GROUPS_MAX: usize = 20_000;
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Subscription metadata of one member over all its protocols.
 pub const MEMBER_METADATA_BYTES_MAX: usize = MIB;
+/// What all groups together may keep in memory: members with their metadata and assignments, and offsets.
+pub const GROUP_BYTES_MAX: usize = 128 * MIB;
 /// Kafka's `offset.metadata.max.bytes`.
 pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 /// Fetch sessions: Kafka's `max.incremental.fetch.session.cache.slots`.

@@ -75,7 +75,8 @@ impl State {
     pub fn reload(&mut self, image: &Image, refused: &[&Plan], fx: &mut Effects, now: Now) {
         self.topics.reload(image, &self.broker);
         self.log.reload(image, refused, &self.topics, fx, &mut self.timers, now);
-        self.groups.reload(image, fx, &mut self.timers, now);
+        let (groups, mut turn) = self.group_turn(fx, now);
+        groups.reload(image, refused, &mut turn);
         self.producer_ids.reload(image.next_producer_id);
         self.next_part = image.next_part;
     }
@@ -87,11 +88,13 @@ impl State {
                 self.log.due(timer, &self.topics, &self.broker, fx, &mut self.timers, now)
             }
             Timer::Join(_) | Timer::Sync(_) | Timer::Session(..) | Timer::NewMember(..) => {
-                self.groups.due(timer, fx, &mut self.timers, now)
+                let (groups, mut turn) = self.group_turn(fx, now);
+                groups.due(&timer, &mut turn);
             }
             Timer::Expiry => {
                 self.log.expire_producers(fx, &mut self.timers, now);
-                self.groups.expire(&self.topics, fx, &mut self.timers, now);
+                let (groups, mut turn) = self.group_turn(fx, now);
+                groups.expire(&mut turn);
             }
             // The engine's own.
             Timer::Probe => {}
@@ -99,9 +102,10 @@ impl State {
     }
 
     /// A connection is gone: its parked fetches and reply addresses are dropped; members stay until their sessions end.
-    pub fn disconnected(&mut self, conn: ConnId) {
+    pub fn disconnected(&mut self, conn: ConnId, fx: &mut Effects, now: Now) {
         self.log.disconnected(conn, &mut self.timers);
-        self.groups.disconnected(conn);
+        let (groups, mut turn) = self.group_turn(fx, now);
+        groups.disconnected(conn, &mut turn);
     }
 
     /// Answers everything that is parked: fetches with what there is, joins and syncs with COORDINATOR_NOT_AVAILABLE.

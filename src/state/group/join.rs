@@ -1,0 +1,337 @@
+//! JoinGroup (`GroupMetadataManager.classicGroupJoin`): new members, known members, static members that come back. Called by
+//! `api/join_group`; the answer of a member that must wait is parked in it and sent by `rebalance`.
+
+use super::classic::{Group, GroupState};
+use super::member::{Member, Parked, protocol_bytes};
+use super::{Caller, Groups, Turn};
+use crate::base::ids::{ConnId, PlanNo};
+use crate::base::limits::{GROUP_BYTES_MAX, GROUP_MEMBERS_MAX, MEMBER_METADATA_BYTES_MAX};
+use crate::base::text::Text;
+use crate::mail::input::ReplyTo;
+use crate::state::timers::Timer;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::message::Response;
+use crate::wire::message::join_group::{JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember};
+use bytes::Bytes;
+use std::ops::RangeInclusive;
+
+/// Kafka's `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
+const SESSION_TIMEOUT_MS: RangeInclusive<i32> = 6_000..=1_800_000;
+/// Kafka's `classicGroupNewMemberJoinTimeoutMs`: a client that vanished while its first JoinGroup waits gives no other sign.
+const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 5 * 60 * 1_000;
+
+/// A JoinGroup with what will be kept of it in its own memory.
+pub(super) struct Join<'a> {
+    caller: &'a Caller,
+    request: &'a JoinGroupRequest,
+    /// No name twice, as Kafka's collection keeps them.
+    protocols: Vec<(Text, Bytes)>,
+    rebalance_timeout_ms: i32,
+}
+
+impl Join<'_> {
+    fn parked(&self) -> Parked {
+        Parked { to: Some(self.caller.to), api_version: self.caller.api_version }
+    }
+
+    fn reason(&self) -> &str {
+        self.request.reason.as_deref().unwrap_or("not provided")
+    }
+}
+
+impl Groups {
+    /// Decides a JoinGroup: answers it now, when the join phase of its group ends, or when its row is stored.
+    pub fn join(&mut self, turn: &mut Turn, caller: &Caller, request: &JoinGroupRequest) {
+        let refuse = |turn: &mut Turn, error| refuse(turn, caller, &request.member_id, error);
+        if request.group_id.is_empty() {
+            return refuse(turn, ErrorCode::INVALID_GROUP_ID);
+        }
+        if !SESSION_TIMEOUT_MS.contains(&request.session_timeout_ms) {
+            return refuse(turn, ErrorCode::INVALID_SESSION_TIMEOUT);
+        }
+        let Some(join) = keep(caller, request) else {
+            return refuse(turn, ErrorCode::INVALID_REQUEST);
+        };
+        if !self.contains(&request.group_id) && !request.member_id.is_empty() {
+            return refuse(turn, ErrorCode::UNKNOWN_MEMBER_ID);
+        }
+        if !self.has_room_for_member(&request.group_id, &request.member_id, protocol_bytes(&join.protocols)) {
+            return refuse(turn, ErrorCode::GROUP_MAX_SIZE_REACHED);
+        }
+        let parked = self.with_new(&request.group_id, turn, |group, turn| group.join(turn, join));
+        if let Some(Some(member_id)) = parked {
+            self.note_parked(caller.to.conn, &request.group_id, member_id);
+        } else if parked.is_none() {
+            refuse(turn, ErrorCode::GROUP_MAX_SIZE_REACHED);
+        }
+    }
+
+    /// Whether the bound on what groups keep allows a member with such protocols, in place of what it had before.
+    fn has_room_for_member(&self, group_id: &str, member_id: &str, bytes: usize) -> bool {
+        let before = self.get(group_id).and_then(|group| group.members.get(member_id)).map_or(0, Member::bytes);
+        self.bytes + bytes <= GROUP_BYTES_MAX + before
+    }
+}
+
+/// Copies what a member keeps out of the frame; `None` when it is too much.
+fn keep<'a>(caller: &'a Caller, request: &'a JoinGroupRequest) -> Option<Join<'a>> {
+    let bytes: usize = request.protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len()).sum();
+    if bytes > MEMBER_METADATA_BYTES_MAX {
+        return None;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let firsts = request.protocols.iter().filter(|protocol| seen.insert(protocol.name.as_str()));
+    let protocols = firsts.map(|protocol| (protocol.name.detach(), Bytes::copy_from_slice(&protocol.metadata))).collect();
+    // Version 0 has one time-out for both.
+    let rebalance_timeout_ms = if caller.api_version == 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms };
+    Some(Join { caller, request, protocols, rebalance_timeout_ms })
+}
+
+impl Group {
+    /// Gives back the id of the member whose request is now parked, if it is.
+    fn join(&mut self, turn: &mut Turn, join: Join) -> Option<Text> {
+        let member_id = join.request.member_id.clone();
+        if !self.accepts(&member_id) {
+            self.remove_pending(turn, &member_id);
+            self.remove_member(turn, &member_id);
+            self.maybe_complete_join(turn);
+            refuse(turn, join.caller, "", ErrorCode::GROUP_MAX_SIZE_REACHED);
+            return None;
+        }
+        if !self.supports(&join.request.protocol_type, &join.protocols) {
+            refuse(turn, join.caller, &member_id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+            return None;
+        }
+        if member_id.is_empty() { self.join_new(turn, join) } else { self.join_known(turn, join, &member_id) }
+    }
+
+    /// Whether the group is not too large for this member (`acceptJoiningMember`): in a join phase those count that have joined.
+    fn accepts(&self, member_id: &str) -> bool {
+        let member = self.members.get(member_id);
+        match self.state {
+            GroupState::Empty => true,
+            GroupState::PreparingRebalance => member.is_some_and(|member| member.join.is_some()) || self.joined < GROUP_MEMBERS_MAX,
+            GroupState::CompletingRebalance | GroupState::Stable => member.is_some() || self.members.len() < GROUP_MEMBERS_MAX,
+        }
+    }
+
+    // Without a member id.
+
+    fn join_new(&mut self, turn: &mut Turn, join: Join) -> Option<Text> {
+        let uuid = turn.rng.uuid().to_hyphenated();
+        if let Some(instance_id) = &join.request.group_instance_id {
+            let member_id = Text::from(format!("{instance_id}-{uuid}"));
+            return match self.statics.get(instance_id.as_str()).cloned() {
+                Some(old_id) => self.replace_static(turn, join, &old_id, member_id),
+                None => self.add_and_park(turn, join, member_id),
+            };
+        }
+        let member_id = Text::from(format!("{}-{uuid}", join.caller.client_id));
+        if join.caller.api_version < 4 {
+            return self.add_and_park(turn, join, member_id);
+        }
+        if self.pending.len() >= GROUP_MEMBERS_MAX {
+            refuse(turn, join.caller, "", ErrorCode::GROUP_MAX_SIZE_REACHED);
+            return None;
+        }
+        // KIP-394: the client joins again with its id, so that one that gave up leaves no member behind.
+        self.add_pending(member_id.clone());
+        let timeout_ms = u64::try_from(join.request.session_timeout_ms).unwrap_or(0);
+        turn.timers.set(Timer::Session(self.id.clone(), member_id.clone()), turn.now.mono_ms + timeout_ms);
+        refuse(turn, join.caller, &member_id, ErrorCode::MEMBER_ID_REQUIRED);
+        None
+    }
+
+    fn add_and_park(&mut self, turn: &mut Turn, join: Join, member_id: Text) -> Option<Text> {
+        let caller = join.caller;
+        let reason = format!("member {member_id:?} joins: {:?}", join.reason());
+        let parked = Some(join.parked());
+        self.remove_pending(turn, &member_id);
+        if let Some(initial) = &mut self.initial {
+            initial.newcomer = true;
+        }
+        turn.timers.set(Timer::NewMember(self.id.clone(), member_id.clone()), turn.now.mono_ms + NEW_MEMBER_JOIN_TIMEOUT_MS);
+        let member = Member {
+            id: member_id.clone(),
+            instance_id: join.request.group_instance_id.as_ref().map(Text::detach),
+            client_id: caller.client_id.detach(),
+            client_host: caller.client_host.detach(),
+            session_timeout_ms: join.request.session_timeout_ms,
+            rebalance_timeout_ms: join.rebalance_timeout_ms,
+            protocols: join.protocols,
+            assignment: Bytes::new(),
+            generation: -1,
+            is_new: true,
+            join: parked,
+            sync: None,
+            conn: Some(caller.to.conn),
+            waits_for: PlanNo::COMMITTED,
+        };
+        let protocol_type = join.request.protocol_type.detach();
+        self.add_member(member, &protocol_type);
+        self.rebalance(turn, reason);
+        Some(member_id)
+    }
+
+    // With a member id.
+
+    fn join_known(&mut self, turn: &mut Turn, join: Join, member_id: &Text) -> Option<Text> {
+        let caller = join.caller;
+        if self.pending.contains(member_id.as_str()) {
+            if join.request.group_instance_id.is_some() {
+                // Static members are never pending; Kafka's coordinator ends up in an IllegalStateException here.
+                refuse(turn, caller, member_id, ErrorCode::UNKNOWN_SERVER_ERROR);
+                return None;
+            }
+            return self.add_and_park(turn, join, member_id.detach());
+        }
+        if let Err(error) = self.check_member(member_id, join.request.group_instance_id.as_ref()) {
+            refuse(turn, caller, member_id, error);
+            return None;
+        }
+        self.note_conn(member_id, caller.to.conn);
+        let unchanged = self.members.get(member_id.as_str()).is_some_and(|member| member.protocols == join.protocols);
+        let current = match self.state {
+            // It may have missed the answer, or it is a follower that asks on suspicion: the generation stands.
+            GroupState::CompletingRebalance => unchanged,
+            // A leader that joins wants a rebalance, for reasons that its metadata need not show.
+            GroupState::Stable => unchanged && !self.is_leader(member_id),
+            GroupState::PreparingRebalance | GroupState::Empty => false,
+        };
+        if current {
+            self.tell_generation(member_id);
+            turn.fx.reply(caller.to, Response::JoinGroup(self.join_answer(member_id)));
+            return None;
+        }
+        let reason = format!("member {member_id:?} rejoins: {:?}", join.reason());
+        self.update_and_park(turn, join, member_id);
+        self.rebalance(turn, reason);
+        Some(member_id.detach())
+    }
+
+    fn update_and_park(&mut self, turn: &mut Turn, join: Join, member_id: &str) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.session_timeout_ms = join.request.session_timeout_ms;
+            member.rebalance_timeout_ms = join.rebalance_timeout_ms;
+        }
+        if let Some(earlier) = self.park_join(member_id, join.parked())
+            && let Some(to) = earlier.to
+        {
+            // Kafka forgets an earlier request of the same member; the answer lets its connection go on.
+            turn.fx.reply(to, Response::JoinGroup(join_error(earlier.api_version, member_id.into(), ErrorCode::REBALANCE_IN_PROGRESS)));
+        }
+        self.set_protocols(member_id, join.protocols);
+    }
+
+    // A static member that comes back without its id (KIP-345).
+
+    fn replace_static(&mut self, turn: &mut Turn, join: Join, old_id: &Text, new_id: Text) -> Option<Text> {
+        let (caller, is_stable) = (join.caller, self.state == GroupState::Stable);
+        if is_stable && turn.read_only {
+            refuse(turn, caller, "", ErrorCode::COORDINATOR_NOT_AVAILABLE);
+            return None;
+        }
+        let old_leader = self.leader.clone();
+        self.take_the_place_of(turn, old_id, &new_id);
+        self.note_conn(&new_id, caller.to.conn);
+        let reason = format!("static member {new_id:?} takes the place of {old_id:?}: {:?}", join.reason());
+        self.update_and_park(turn, join, &new_id);
+        self.refresh_session(turn, &new_id);
+        match self.state {
+            GroupState::Stable if self.select_protocol() == self.protocol => {
+                self.unpark_join(&new_id);
+                self.answer_replaced(turn, caller, &new_id, old_leader);
+                return None;
+            }
+            // In CompletingRebalance the leader may be assigning to the old id at this moment.
+            GroupState::Stable | GroupState::CompletingRebalance => self.prepare_rebalance(turn, reason),
+            GroupState::PreparingRebalance | GroupState::Empty => self.maybe_complete_join(turn),
+        }
+        Some(new_id)
+    }
+
+    /// Puts a new incarnation of a static member in place of the old one, whose waiting requests are fenced.
+    fn take_the_place_of(&mut self, turn: &mut Turn, old_id: &Text, new_id: &Text) {
+        let was_unsynced = self.unsynced.contains(old_id.as_str());
+        let Some(mut member) = self.take_member(turn, old_id) else { return };
+        if let Some(parked) = member.join.take()
+            && let Some(to) = parked.to
+        {
+            turn.fx.reply(to, Response::JoinGroup(join_error(parked.api_version, old_id.clone(), ErrorCode::FENCED_INSTANCE_ID)));
+        }
+        if let Some(to) = member.sync.take().and_then(|parked| parked.to) {
+            turn.fx.reply(to, Response::SyncGroup(super::sync::sync_error(ErrorCode::FENCED_INSTANCE_ID)));
+        }
+        member.id = new_id.clone();
+        member.is_new = false;
+        let protocol_type = self.protocol_type();
+        self.add_member(member, &protocol_type);
+        if self.is_leader(old_id) {
+            self.leader = Some(new_id.clone());
+        }
+        if was_unsynced {
+            self.unsynced.insert(new_id.clone());
+        }
+    }
+
+    /// Nothing changes for the others: the new incarnation gets the generation as it is, once its id is stored.
+    fn answer_replaced(&mut self, turn: &mut Turn, caller: &Caller, member_id: &Text, old_leader: Option<Text>) {
+        self.tell_generation(member_id);
+        self.write_row(turn);
+        self.note_wait(member_id, self.changed_in);
+        let mut answer = self.join_answer(member_id);
+        if caller.api_version >= 9 {
+            // KIP-814: a leader learns of the members, and leaves the assignment as it is.
+            answer.skip_assignment = self.is_leader(member_id);
+        } else {
+            // It cannot be told to skip; naming the old leader keeps it from assigning.
+            answer.members.clear();
+            answer.leader = old_leader.unwrap_or_default();
+        }
+        turn.fx.reply_after(caller.to, self.changed_in, Response::JoinGroup(answer));
+    }
+
+    // Answers.
+
+    fn tell_generation(&mut self, member_id: &str) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.generation = self.generation;
+        }
+    }
+
+    /// Remembers by which connection a member speaks.
+    pub(super) fn note_conn(&mut self, member_id: &str, conn: ConnId) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.conn = Some(conn);
+        }
+    }
+
+    /// The present generation, as this member may see it: the leader gets all members with their metadata.
+    pub(super) fn join_answer(&self, member_id: &Text) -> JoinGroupResponse {
+        let as_seen = |member: &Member| JoinGroupResponseMember {
+            member_id: member.id.clone(),
+            group_instance_id: member.instance_id.clone(),
+            metadata: member.metadata(self.protocol.as_deref().unwrap_or_default()),
+        };
+        JoinGroupResponse {
+            generation_id: self.generation,
+            protocol_type: self.protocol_type.clone(),
+            protocol_name: Some(self.protocol()),
+            leader: self.leader.clone().unwrap_or_default(),
+            member_id: member_id.clone(),
+            members: if self.is_leader(member_id) { self.members.values().map(as_seen).collect() } else { Vec::new() },
+            ..JoinGroupResponse::default()
+        }
+    }
+}
+
+/// A JoinGroup's answer that says no. Up to version 6 the protocol cannot be null.
+pub(super) fn join_error(api_version: i16, member_id: Text, error_code: ErrorCode) -> JoinGroupResponse {
+    let protocol_name = (api_version < 7).then(Text::default);
+    JoinGroupResponse { error_code, protocol_name, member_id, ..JoinGroupResponse::default() }
+}
+
+fn refuse(turn: &mut Turn, caller: &Caller, member_id: &str, error: ErrorCode) {
+    let to: ReplyTo = caller.to;
+    turn.fx.reply(to, Response::JoinGroup(join_error(caller.api_version, member_id.into(), error)));
+}
