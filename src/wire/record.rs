@@ -203,6 +203,17 @@ fn varlong(source: &mut Source) -> Result<(i64, usize), RecordError> {
 
 #[inline]
 fn unsigned(source: &mut Source, bytes_max: usize) -> Result<(u64, usize), RecordError> {
+    // Most numbers in records are one byte.
+    match source.fill()?.first() {
+        Some(&byte) if byte < 0x80 => {
+            source.consume(1);
+            Ok((u64::from(byte), 1))
+        }
+        _ => long_unsigned(source, bytes_max),
+    }
+}
+
+fn long_unsigned(source: &mut Source, bytes_max: usize) -> Result<(u64, usize), RecordError> {
     let mut value = 0;
     let mut used = 0;
     // A second turn is needed only where the window ends inside the number.
