@@ -15,6 +15,8 @@ pub const LOG_APPEND_TIME_BIT: i16 = 0x08;
 pub const TRANSACTIONAL_BIT: i16 = 0x10;
 /// Attribute bit 5: a control batch, which only brokers write.
 pub const CONTROL_BIT: i16 = 0x20;
+/// The bits that mean something, the delete horizon (bit 6) among them; Kafka drops the others where it writes a header anew.
+const KNOWN_BITS: i16 = 0x7f;
 
 /// Base offset and length, which `batchLength` does not count (`Records.LOG_OVERHEAD`).
 const LOG_OVERHEAD: usize = 12;
@@ -191,6 +193,7 @@ impl CheckedBatch {
     }
 
     fn restamp(&mut self, attributes: i16, max_timestamp: i64) {
+        let attributes = attributes & KNOWN_BITS;
         let mut copy = self.bytes.to_vec();
         put(&mut copy, ATTRIBUTES_AT, &attributes.to_be_bytes());
         put(&mut copy, MAX_TIMESTAMP_AT, &max_timestamp.to_be_bytes());
@@ -568,6 +571,14 @@ mod tests {
         assert_eq!(again.max_timestamp(), 3_000, "records keep their own timestamps");
         assert_eq!(again.with_create_time().bytes(), batch.bytes());
         assert_eq!(batch.clone().with_create_time(), batch);
+    }
+
+    #[test]
+    fn attribute_bits_without_meaning_go_only_where_the_header_is_written_anew() {
+        // 0x40 is the delete horizon, which Kafka keeps.
+        let odd = CheckedBatch::check(Some(patched(ATTRIBUTES_AT, &0x1140i16.to_be_bytes()).into()), 9).unwrap();
+        assert_eq!(odd.header().attributes, 0x1140);
+        assert_eq!(odd.with_log_append_time(5).header().attributes, 0x48);
     }
 
     #[test]

@@ -83,10 +83,7 @@ impl<'a> Inflater<'a> {
             Codec::None => Stream::Plain(data),
             Codec::Gzip => Stream::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(data))),
             Codec::Snappy => Stream::Snappy(SnappyReader::new(data, limit)?),
-            Codec::Lz4 => {
-                check_lz4_frame(data)?;
-                Stream::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(data)))
-            }
+            Codec::Lz4 => Stream::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(lz4_frame(data)?))),
             Codec::Zstd => {
                 let window_log = zstd_window_log(data)?;
                 if window_log > ZSTD_WINDOW_LOG_FREE {
@@ -206,27 +203,32 @@ impl Read for SnappyReader<'_> {
     }
 }
 
-/// Holds an LZ4 frame to what Java's `Lz4BlockInputStream` reads: one frame of version 1 with independent blocks that ends with its
-/// end mark. The decoder would take more than that, and Java's consumers could not read what we let in.
-fn check_lz4_frame(data: &[u8]) -> io::Result<()> {
-    let Some((&[a, b, c, d, flags], _)) = data.split_first_chunk::<5>() else {
-        return Err(cut_off("lz4"));
-    };
-    if [a, b, c, d] != LZ4_MAGIC {
+/// Cuts out the one LZ4 frame that Java's `Lz4BlockInputStream` would read: version 1, independent blocks, no dictionary, all of
+/// it there up to its end mark. The decoder takes more than that, and Java's consumers could not read what we let in.
+fn lz4_frame(data: &[u8]) -> io::Result<&[u8]> {
+    let (&[a, b, c, d, flags], _) = data.split_first_chunk::<5>().ok_or_else(|| cut_off("lz4"))?;
+    if [a, b, c, d] != LZ4_MAGIC || flags >> 6 != 1 {
         return Err(damaged("lz4", "not an LZ4 frame"));
-    }
-    if flags >> 6 != 1 {
-        return Err(damaged("lz4", "unknown frame version"));
     }
     if flags & 0x20 == 0 {
         return Err(damaged("lz4", "blocks depend on one another, which Kafka's clients cannot read"));
     }
-    let checksum_bytes = if flags & 0x04 == 0 { 0 } else { 4 };
-    let blocks = data.len().checked_sub(checksum_bytes).and_then(|end| data.get(..end)).unwrap_or_default();
-    if !blocks.ends_with(&[0; 4]) {
-        return Err(cut_off("lz4"));
+    if flags & 0x01 != 0 {
+        return Err(damaged("lz4", "the frame needs a dictionary"));
     }
-    Ok(())
+    let optional = |flag, bytes| if flags & flag == 0 { 0 } else { bytes };
+    // Magic, flags, block size, perhaps the content size, header checksum.
+    let mut at = 7 + optional(0x08, 8);
+    loop {
+        let size = data.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(|| cut_off("lz4"))?;
+        // The top bit says that the block is stored as it is.
+        let size = u32::from_le_bytes(*size) & 0x7fff_ffff;
+        at += 4;
+        if size == 0 {
+            return data.get(..at + optional(0x04, 4)).ok_or_else(|| cut_off("lz4"));
+        }
+        at += size as usize + optional(0x10, 4);
+    }
 }
 
 /// The base-2 logarithm of the window that the first frame asks for, rounded up (RFC 8878, section 3.1.1.1).
