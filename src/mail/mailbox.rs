@@ -50,6 +50,8 @@ pub enum ReactorMail {
     Close(ConnId),
     /// The memory budget is exhausted: close incomplete frames that are slow.
     Squeeze,
+    /// A connection ended while you had stopped accepting: there may be room again.
+    Accept,
     /// Take no more connections and requests, and say so by dropping this.
     Drain(Sender<()>),
     /// Write out what is answered, then end.

@@ -1,0 +1,279 @@
+//! One connection: frames in, requests to the engine one at a time (Produce after Produce may overlap), answers out in the
+//! order of the requests. Kafka mutes a connection the same way until its answer is written. Driven by `reactor`.
+
+use super::decode::{Decoded, decode, guess, is_produce};
+use super::frame::{FrameReader, Means, ReadEnd};
+use super::output::{Output, WriteEnd};
+use super::shared::Shared;
+use crate::base::ids::ConnId;
+use crate::base::limits::{CONN_PIPELINE_MAX, SMALL_FRAME_BYTES};
+use crate::mail::input::{Envelope, Input, Peer, ReplyTo};
+use crate::wire::frame::encode_response;
+use crate::wire::message::Response;
+use bytes::Bytes;
+use mio::event::Event;
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What one connection may read before the others get their turn.
+const TURN_BYTES: usize = 1024 * 1024;
+/// At the bound, an answer of which the peer takes nothing for so long is given up.
+const STALLED_OUTPUT: Duration = Duration::from_secs(10);
+
+/// A connection of a reactor.
+pub struct Conn {
+    /// Its id; the slot is its place in the reactor's table.
+    pub id: ConnId,
+    /// Its socket.
+    pub socket: TcpStream,
+    /// Where it comes from, for the log.
+    pub address: SocketAddr,
+    /// Whether it is in the reactor's queue of connections that have something to do.
+    pub queued: bool,
+    /// Whether it waits for memory or for room in the engine's mailbox.
+    pub starved: bool,
+    /// Whether the peer has finished sending and a deadline for the rest was set.
+    pub lingering: bool,
+    peer: Arc<Peer>,
+    /// Whether the peer sends no more.
+    finished: bool,
+    readable: bool,
+    writable: bool,
+    reader: FrameReader,
+    inbox: VecDeque<Bytes>,
+    slots: VecDeque<Slot>,
+    next_seq: u64,
+    output: Output,
+    output_progress: Instant,
+    /// Reading has ended; when all is answered and written, the connection closes for this reason.
+    ending: Option<Ending>,
+}
+
+/// A request that is being answered.
+struct Slot {
+    produce: bool,
+    version: i16,
+    correlation_id: i32,
+    /// `Some(None)`: it gets no bytes.
+    answer: Option<Option<Response>>,
+}
+
+/// Why a connection closes.
+#[derive(Debug)]
+pub enum Ending {
+    /// The peer left. Nobody needs to hear of it.
+    Left,
+    /// The peer did something that a line in the log is due for.
+    Fault(String),
+}
+
+/// What a turn came to.
+pub enum After {
+    /// Nothing to do until something happens.
+    Waits,
+    /// There is more to do.
+    Again,
+    /// There is no memory, or no room in the engine's mailbox.
+    Starved,
+    /// It is over.
+    Closes(Ending),
+}
+
+impl Conn {
+    /// A connection that was just accepted.
+    pub fn new(id: ConnId, socket: TcpStream, address: SocketAddr, peer: Arc<Peer>, now: Instant) -> Conn {
+        Conn {
+            id,
+            socket,
+            address,
+            queued: false,
+            starved: false,
+            lingering: false,
+            peer,
+            finished: false,
+            readable: false,
+            writable: false,
+            reader: FrameReader::default(),
+            inbox: VecDeque::new(),
+            slots: VecDeque::new(),
+            next_seq: 0,
+            output: Output::default(),
+            output_progress: now,
+            ending: None,
+        }
+    }
+
+    /// Notes what the system says of the socket. False: both directions are closed.
+    pub fn note(&mut self, event: &Event) -> bool {
+        self.readable |= event.is_readable() || event.is_read_closed();
+        self.finished |= event.is_read_closed();
+        self.writable |= event.is_writable();
+        !event.is_write_closed() && !event.is_error()
+    }
+
+    /// Takes the answer to a request. What is first in line goes to the output; `turn` writes it.
+    pub fn answer(&mut self, seq: u64, response: Option<Response>, shared: &Shared) {
+        let first = self.next_seq - self.slots.len() as u64;
+        let slot = seq.checked_sub(first).and_then(|index| self.slots.get_mut(usize::try_from(index).ok()?));
+        if let Some(slot) = slot {
+            slot.answer = Some(response);
+        }
+        self.release(shared);
+    }
+
+    /// Does all that can be done now.
+    pub fn turn(&mut self, shared: &Shared, means: &mut Means, draining: bool) -> After {
+        let mut left = TURN_BYTES;
+        loop {
+            if let Some(ending) = self.write(means.now) {
+                return After::Closes(ending);
+            }
+            if !self.output.is_empty() || draining {
+                self.reader.pause(means.now);
+                return After::Waits;
+            }
+            if !self.dispatch(shared) {
+                return After::Starved;
+            }
+            if !self.output.is_empty() {
+                continue;
+            }
+            if self.slots.is_empty()
+                && self.inbox.is_empty()
+                && let Some(ending) = self.ending.take()
+            {
+                return After::Closes(ending);
+            }
+            if !self.wants_frames() {
+                self.reader.pause(means.now);
+                return After::Waits;
+            }
+            if !self.readable {
+                return After::Waits;
+            }
+            if left == 0 {
+                return After::Again;
+            }
+            left = left.saturating_sub(TURN_BYTES / 8);
+            let inbox = &mut self.inbox;
+            match self.reader.read(&mut self.socket, means, TURN_BYTES / 8, &mut |frame| inbox.push_back(frame)) {
+                ReadEnd::Paused => {}
+                ReadEnd::Drained => self.readable = false,
+                ReadEnd::Starved => return After::Starved,
+                ReadEnd::Eof | ReadEnd::Failed(_) => self.ending = Some(Ending::Left),
+                ReadEnd::BadLength(length) => self.ending = Some(Ending::Fault(format!("a frame of {length} bytes{}", guess(length)))),
+            }
+        }
+    }
+
+    /// Whether everything answered is written.
+    pub fn is_flushed(&self) -> bool {
+        self.output.is_empty()
+    }
+
+    /// How many requests of it were taken.
+    pub fn requests(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Whether the peer has finished sending and something is still to be answered or written: a parked fetch of somebody who
+    /// has left looks the same as the last produce of somebody in a hurry.
+    pub fn is_abandoned(&self) -> bool {
+        self.finished && (!self.slots.is_empty() || !self.output.is_empty())
+    }
+
+    /// Whether it holds memory and does nothing for it: asked when there is none left.
+    pub fn is_a_burden(&self, now: Instant) -> bool {
+        self.reader.is_slow(now) || (!self.output.is_empty() && now.saturating_duration_since(self.output_progress) >= STALLED_OUTPUT)
+    }
+
+    /// Of a frame in a lane: when its last byte came.
+    pub fn lane_progress(&self) -> Option<Instant> {
+        self.reader.lane_progress()
+    }
+
+    fn write(&mut self, now: Instant) -> Option<Ending> {
+        if self.writable && !self.output.is_empty() {
+            match self.output.write(&mut self.socket) {
+                WriteEnd::Done => {}
+                WriteEnd::Blocked(wrote) => {
+                    self.writable = false;
+                    if wrote {
+                        self.output_progress = now;
+                    }
+                }
+                WriteEnd::Failed(_) => return Some(Ending::Left),
+            }
+        }
+        None
+    }
+
+    /// Whether another frame could be used: not while an answer is due, unless it is that of a Produce and another may follow.
+    fn wants_frames(&self) -> bool {
+        self.ending.is_none()
+            && self.inbox.is_empty()
+            && self.slots.back().is_none_or(|slot| slot.produce && self.slots.len() < CONN_PIPELINE_MAX)
+    }
+
+    /// Sends on what may be decided now. False when the engine has no room.
+    fn dispatch(&mut self, shared: &Shared) -> bool {
+        while let Some(frame) = self.inbox.front() {
+            let produce = is_produce(frame);
+            let overlaps = |last: &Slot| produce && last.produce && self.slots.len() < CONN_PIPELINE_MAX;
+            if !self.slots.back().is_none_or(overlaps) {
+                return true;
+            }
+            if !shared.engine.has_room() {
+                return false;
+            }
+            let Some(frame) = self.inbox.pop_front() else { return true };
+            match decode(frame) {
+                Decoded::Request(header, request, batches) => {
+                    let to = self.slot(Slot { produce, version: header.version, correlation_id: header.correlation_id, answer: None });
+                    let peer = self.peer.clone();
+                    let envelope = Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches };
+                    shared.engine.send(Input::Request(Box::new(envelope)));
+                }
+                Decoded::AskLower(correlation_id, response) => {
+                    self.slot(Slot { produce: false, version: 0, correlation_id, answer: Some(Some(response)) });
+                    self.release(shared);
+                    return true;
+                }
+                Decoded::Fault(error) => {
+                    // Requests before it are still answered; nothing after it is looked at.
+                    self.inbox.clear();
+                    self.ending = Some(Ending::Fault(error.to_string()));
+                }
+            }
+        }
+        true
+    }
+
+    fn slot(&mut self, slot: Slot) -> ReplyTo {
+        let to = ReplyTo { conn: self.id, seq: self.next_seq };
+        self.slots.push_back(slot);
+        self.next_seq += 1;
+        to
+    }
+
+    /// Encodes answers that are first in line.
+    fn release(&mut self, shared: &Shared) {
+        while let Some(Slot { answer: Some(_), .. }) = self.slots.front() {
+            let Some(Slot { version, correlation_id, answer: Some(Some(response)), .. }) = self.slots.pop_front() else { continue };
+            let encoded = encode_response(correlation_id, version, &response);
+            if self.output.is_empty() {
+                self.output_progress = Instant::now();
+            }
+            // Record batches are paid for by the frame, the cache or the read they come from; an answer of one piece has none.
+            let charge = (encoded.chunks.len() == 1 && encoded.len > SMALL_FRAME_BYTES).then(|| shared.budget.charge(encoded.len));
+            let mut chunks = encoded.chunks.into_iter();
+            if let Some(first) = chunks.next() {
+                self.output.push(first, charge);
+            }
+            chunks.for_each(|chunk| self.output.push(chunk, None));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What waits to be written to one socket: shared pieces, sent with vectored writes, never copied. Called by `conn`.
+
+use crate::base::budget::Charge;
+use bytes::{Buf, Bytes};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice, Write};
+
+/// Pieces handed to the system in one call; Linux takes 1024, the stack should not.
+const SLICES_MAX: usize = 128;
+/// A queue that once was longer gives its memory back when it is empty: idle connections hold no buffer.
+const QUEUE_KEPT: usize = 16;
+
+/// The output of one connection.
+#[derive(Default)]
+pub struct Output {
+    pieces: VecDeque<(Bytes, Option<Charge>)>,
+}
+
+/// What writing came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WriteEnd {
+    /// Everything is written.
+    Done,
+    /// The socket takes no more for now. Whether anything was written.
+    Blocked(bool),
+    /// The socket failed.
+    Failed(ErrorKind),
+}
+
+impl Output {
+    /// Appends a piece, and what pays for it if nobody does yet.
+    pub fn push(&mut self, piece: Bytes, charge: Option<Charge>) {
+        if !piece.is_empty() {
+            self.pieces.push_back((piece, charge));
+        }
+    }
+
+    /// Whether everything is written.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Writes as much as the socket takes.
+    pub fn write(&mut self, socket: &mut impl Write) -> WriteEnd {
+        let mut wrote = false;
+        while !self.pieces.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = slices.iter_mut().zip(&self.pieces).map(|(slice, (piece, _))| *slice = IoSlice::new(piece)).count();
+            match socket.write_vectored(slices.get(..count).unwrap_or_default()) {
+                Ok(0) => return WriteEnd::Failed(ErrorKind::WriteZero),
+                Ok(bytes) => {
+                    wrote = true;
+                    self.advance(bytes);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock => return WriteEnd::Blocked(wrote),
+                    kind => return WriteEnd::Failed(kind),
+                },
+            }
+        }
+        if self.pieces.capacity() > QUEUE_KEPT {
+            self.pieces = VecDeque::new();
+        }
+        WriteEnd::Done
+    }
+
+    fn advance(&mut self, mut bytes: usize) {
+        while let Some((piece, _)) = self.pieces.front_mut() {
+            if bytes < piece.len() {
+                piece.advance(bytes);
+                return;
+            }
+            bytes -= piece.len();
+            self.pieces.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes at most `room` bytes a call, and blocks after every second call.
+    struct Narrow {
+        taken: Vec<u8>,
+        room: usize,
+        calls: usize,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.calls += 1;
+            if self.calls.is_multiple_of(3) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let count = bytes.len().min(self.room);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            self.write(&all)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn partial_writes_lose_and_repeat_nothing() {
+        for room in [1, 2, 7, 1_000] {
+            let mut output = Output::default();
+            let mut expected = Vec::new();
+            for i in 0..300_usize {
+                let piece = vec![i as u8; i % 5];
+                expected.extend_from_slice(&piece);
+                output.push(Bytes::from(piece), None);
+            }
+            let mut socket = Narrow { taken: Vec::new(), room, calls: 0 };
+            while output.write(&mut socket) != WriteEnd::Done {}
+            assert_eq!(socket.taken, expected);
+            assert_eq!(output.pieces.capacity(), 0, "an idle connection holds no buffer");
+        }
+    }
+}
