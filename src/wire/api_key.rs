@@ -22,7 +22,10 @@ pub struct ApiRow {
 
 /// Makes the enum and the table from one list.
 macro_rules! api_keys {
-    ($($(#[$doc:meta])* $name:ident = $key:literal, $min:literal..=$max:literal, decodable $decodable:literal, flexible $flexible:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $key:literal, $min:literal..=$max:literal, decodable $decodable:literal, flexible $flexible:literal;
+    )*) => {
         /// An API that is served.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]

@@ -72,7 +72,7 @@ impl Records {
 
 impl From<Bytes> for Records {
     fn from(bytes: Bytes) -> Records {
-        let mut records = Records::default();
+        let mut records = Records::with_capacity(usize::from(!bytes.is_empty()));
         records.push(bytes);
         records
     }

@@ -70,7 +70,9 @@ macro_rules! fields {
         let default: $ty = fields!(@default $($default)?);
         (($versions).contains(&$form.version) && $self.$field != default).then_some($tag)
     }};
-    (@tag $self:ident $form:ident $field:ident: $ty:ty, $versions:expr $(, nullable $nullable:expr)? $(, default $default:expr)?) => { None };
+    (@tag $self:ident $form:ident $field:ident: $ty:ty, $versions:expr $(, nullable $nullable:expr)? $(, default $default:expr)?) => {
+        None
+    };
 
     // The tables.
     ($(

@@ -108,7 +108,7 @@ fn mutated_frames_do_no_harm() {
         &[0],
     ];
     for (api, version, kind) in all() {
-        for seed in 0..150 {
+        for seed in 0..80 {
             let rng = &mut Rng::new(seed);
             let mut bytes = frame(api, version, kind, seed % 5);
             let first = body_at(api, version, kind);
@@ -176,8 +176,8 @@ fn lengths_below_null_and_too_long_varints_are_named() {
 
 #[test]
 fn many_empty_elements_in_a_large_frame_are_refused() {
-    // A megabyte of empty names, a byte each: they would take 32 MiB.
-    let count: u32 = 1 << 20;
+    // A hundred thousand empty names, a byte each: they would take 32 times as much.
+    let count: u32 = 100_000;
     let claim = [(count + 1) as u8 | 0x80, ((count + 1) >> 7) as u8 | 0x80, ((count + 1) >> 14) as u8];
     let bytes = [start(ApiKey::DescribeGroups, 5), claim.to_vec(), vec![1; count as usize + 2]].concat();
     let error = decode(ApiKey::DescribeGroups, 5, Kind::Request, bytes).unwrap_err();

@@ -12,7 +12,7 @@ use monolog::wire::frame::{decode_request, decode_response, encode_request, enco
 use monolog::wire::header::RequestHeader;
 
 /// Random messages for each API, direction and version.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 25;
 
 /// Reads with their decoder to the end and writes with their encoder.
 fn through_theirs<T: Decodable + Encodable>(bytes: &[u8], version: i16) -> Result<Vec<u8>, String> {

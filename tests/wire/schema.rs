@@ -68,7 +68,7 @@ pub struct MessageSchema {
 /// All messages by name; `None` when there is no jar, which is printed, and in CI fails.
 pub fn schemas() -> Option<&'static BTreeMap<String, MessageSchema>> {
     static SCHEMAS: OnceLock<Result<BTreeMap<String, MessageSchema>, String>> = OnceLock::new();
-    match SCHEMAS.get_or_init(|| read_schemas(find_jar()?)) {
+    match SCHEMAS.get_or_init(|| find_jar().map(read_schemas)) {
         Ok(schemas) => Some(schemas),
         Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("{why}; {HOW_TO_GET_IT}"),
         Err(why) => {
@@ -99,8 +99,8 @@ fn find_jar() -> Result<PathBuf, String> {
     if copied.is_file() { Ok(copied) } else { Err(format!("no {jar}, and mvn failed: {}", String::from_utf8_lossy(&output.stdout))) }
 }
 
-fn read_schemas(jar: PathBuf) -> Result<BTreeMap<String, MessageSchema>, String> {
-    let jar = std::fs::read(&jar).map_err(|e| format!("{}: {e}", jar.display()))?;
+fn read_schemas(jar: PathBuf) -> BTreeMap<String, MessageSchema> {
+    let jar = std::fs::read(&jar).unwrap_or_else(|e| panic!("{}: {e}", jar.display()));
     let mut schemas = BTreeMap::new();
     for (name, content) in unzip(&jar, "common/message/") {
         // Their JSON has comments, each on lines of its own.
@@ -111,7 +111,7 @@ fn read_schemas(jar: PathBuf) -> Result<BTreeMap<String, MessageSchema>, String>
             schemas.insert(message.name.clone(), message);
         }
     }
-    Ok(schemas)
+    schemas
 }
 
 /// The schema of a request or response that has versions; `None` for headers and the like.

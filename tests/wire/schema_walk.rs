@@ -19,6 +19,10 @@ pub struct Walk<'a> {
     pub flexible: bool,
     /// Whether to put in tagged fields that no version has.
     pub unknown_tags: bool,
+    /// Whether to plant a null where this version has none.
+    pub plant_null: bool,
+    /// `Structure.field` of the planted null.
+    pub planted: Option<String>,
 }
 
 impl Walk<'_> {
@@ -38,6 +42,15 @@ impl Walk<'_> {
             let is_tagged = field.tag.is_some_and(|(_, versions)| versions.contains(self.version));
             let print = if !field.versions.contains(self.version) || (is_tagged && self.rng.below(3) == 0) {
                 default
+            } else if self.plants_null_at(field) {
+                self.planted = Some(format!("{name}.{}", field.name));
+                let mut null = Vec::new();
+                self.null(field, &mut null);
+                match field.tag {
+                    Some((tag, _)) => tags.push((tag, null)),
+                    None => out.extend(null),
+                }
+                "planted".to_string()
             } else if is_tagged {
                 let mut content = Vec::new();
                 let print = self.field(field, &mut content);
@@ -54,6 +67,13 @@ impl Walk<'_> {
             self.tags(tags, out);
         }
         format!("{name} {{ {} }}", prints.join(", "))
+    }
+
+    /// Now and then, once: at a field whose type could be null, in a version in which it must not.
+    fn plants_null_at(&mut self, field: &FieldSchema) -> bool {
+        let may_be_null = field.nullable.is_some_and(|versions| versions.contains(self.version));
+        let has_length = field.is_array || matches!(field.kind.as_str(), "string" | "bytes");
+        self.plant_null && self.planted.is_none() && has_length && !may_be_null && self.rng.below(3) == 0
     }
 
     fn tags(&mut self, mut tags: Vec<(u32, Vec<u8>)>, out: &mut Vec<u8>) {

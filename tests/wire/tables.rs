@@ -8,44 +8,60 @@ use bytes::Bytes;
 use monolog::base::rng::Rng;
 use monolog::wire::api_key::ApiKey;
 use monolog::wire::message::{Request, Response};
-use monolog::wire::primitive::{Reader, Writer};
+use monolog::wire::primitive::{DecodeError, Fault, Reader, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Random messages for each API, direction and version.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 25;
 
 /// Reads and writes the body of a request or response: how it prints, and its bytes.
-fn through_ours(api: ApiKey, version: i16, is_response: bool, bytes: &[u8]) -> Result<(String, Vec<u8>), String> {
+fn through_ours(api: ApiKey, version: i16, is_response: bool, bytes: &[u8]) -> Result<(String, Vec<u8>), DecodeError> {
     let mut r = Reader::of_response(Bytes::copy_from_slice(bytes));
     let mut w = Writer::new();
     let print = if is_response {
-        let response = Response::decode(&mut r, api, version).map_err(|fault| r.explain(fault).to_string())?;
+        let response = Response::decode(&mut r, api, version).map_err(|fault| r.explain(fault))?;
         response.encode(&mut w, version);
         format!("{response:?}")
     } else {
-        let request = Request::decode(&mut r, api, version).map_err(|fault| r.explain(fault).to_string())?;
+        let request = Request::decode(&mut r, api, version).map_err(|fault| r.explain(fault))?;
         request.encode(&mut w, version);
         format!("{request:?}")
     };
-    if r.remaining() > 0 {
-        return Err(format!("{} bytes are left", r.remaining()));
-    }
+    assert_eq!(r.remaining(), 0, "{api} {version}: bytes are left");
     Ok((print, w.finish().to_vec().split_off(4)))
 }
 
-/// Each API, direction and version with its schema and random bytes made from it.
-fn for_all(unknown_tags: bool, check: impl Fn(ApiKey, i16, &MessageSchema, &[u8], &str)) {
+/// A message made from its schema.
+struct Made<'a> {
+    api: ApiKey,
+    version: i16,
+    schema: &'a MessageSchema,
+    bytes: Vec<u8>,
+    /// How it must print.
+    print: String,
+    /// Where a null was planted that must be refused.
+    planted: Option<String>,
+}
+
+impl Made<'_> {
+    fn through_ours(&self) -> Result<(String, Vec<u8>), DecodeError> {
+        through_ours(self.api, self.version, self.schema.name.ends_with("Response"), &self.bytes)
+    }
+}
+
+/// Random messages of each API, direction and version.
+fn for_all(unknown_tags: bool, plant_null: bool, check: impl Fn(Made)) {
     let Some(schemas) = schemas() else { return };
     for &api in ApiKey::ALL {
-        for kind in ["Request", "Response"] {
-            let schema = &schemas[&format!("{api}{kind}")];
+        for schema in ["Request", "Response"].map(|kind| &schemas[&format!("{api}{kind}")]) {
             for version in api.row().min_decodable..=api.row().max {
                 for seed in 0..SEEDS {
                     let rng = &mut Rng::new(seed);
                     let flexible = version >= schema.flexible_from;
-                    let mut walk = Walk { rng, version, max_version: api.row().max, flexible, unknown_tags };
+                    let mut walk = Walk { rng, version, max_version: api.row().max, flexible, unknown_tags, plant_null, planted: None };
                     let (bytes, print) = walk.message(schema);
-                    check(api, version, schema, &bytes, &format!("{api}({print})"));
+                    let planted = walk.planted;
+                    check(Made { api, version, schema, bytes, print: format!("{api}({print})"), planted });
                 }
             }
         }
@@ -54,20 +70,27 @@ fn for_all(unknown_tags: bool, check: impl Fn(ApiKey, i16, &MessageSchema, &[u8]
 
 #[test]
 fn what_the_schemas_make_is_read_and_written_alike() {
-    for_all(false, |api, version, schema, bytes, expected| match through_ours(api, version, schema.name.ends_with("Response"), bytes) {
-        Ok((print, again)) => {
-            assert_eq!(print, expected, "{} {version}", schema.name);
-            assert!(again == bytes, "{} {version}: other bytes for {expected}", schema.name);
-        }
-        Err(why) => panic!("{} {version}: {why}: {expected}", schema.name),
+    for_all(false, false, |made| {
+        let (print, again) = made.through_ours().unwrap_or_else(|e| panic!("{} {}: {e}", made.schema.name, made.version));
+        assert_eq!(print, made.print, "{} {}", made.schema.name, made.version);
+        assert!(again == made.bytes, "{} {}: other bytes for {print}", made.schema.name, made.version);
     });
 }
 
 #[test]
 fn unknown_tagged_fields_are_skipped() {
-    for_all(true, |api, version, schema, bytes, expected| match through_ours(api, version, schema.name.ends_with("Response"), bytes) {
-        Ok((print, _)) => assert_eq!(print, expected, "{} {version}", schema.name),
-        Err(why) => panic!("{} {version}: {why}: {expected}", schema.name),
+    for_all(true, false, |made| {
+        let (print, _) = made.through_ours().unwrap_or_else(|e| panic!("{} {}: {e}", made.schema.name, made.version));
+        assert_eq!(print, made.print, "{} {}", made.schema.name, made.version);
+    });
+}
+
+#[test]
+fn a_null_where_the_version_has_none_is_refused_by_name() {
+    for_all(false, true, |made| {
+        let Some(planted) = &made.planted else { return };
+        let error = made.through_ours().expect_err(planted);
+        assert_eq!((error.fault, error.field), (Fault::NullNotAllowed, planted.as_str()), "version {}", made.version);
     });
 }
 

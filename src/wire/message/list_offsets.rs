@@ -33,7 +33,8 @@ fields! {
         partition_index: i32 => 0..;
         /// The leader epoch the client believes in, -1 when it does not know one.
         current_leader_epoch: i32 => 4.., default -1;
-        /// The time searched for in milliseconds, or one of the negative special values (-1 latest, -2 earliest, -3 greatest timestamp, -4 local earliest, -5 last tiered, -6 earliest to be uploaded).
+        /// The time searched for in milliseconds, or one of the special values: -1 latest, -2 earliest, -3 greatest timestamp,
+        /// -4 local earliest, -5 last tiered, -6 earliest to be uploaded.
         timestamp: i64 => 0..;
     }
 

@@ -1,6 +1,6 @@
 //! The messages of the APIs that are served: one file of field tables for each, and here the two closed enums over them.
 //! Everything above `wire` speaks in these. Names are Kafka's own, fields in snake case; a table says in which versions a
-//! field exists, and structures carry the fields of all versions.
+//! field exists, and structures carry the fields of all versions. (A field that Kafka calls `type` would be `kind`; so far none is.)
 
 pub mod api_versions;
 pub mod create_topics;
