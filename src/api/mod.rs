@@ -1,7 +1,17 @@
 //! What each Kafka key does: one thin handler file per key. A handler resolves names, calls one rule of `state`, and fills the
 //! answer. Called by the engine only.
 
+pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_topic_partitions;
+pub mod metadata;
+mod operations;
 pub mod refusal;
+#[cfg(test)]
+mod testing;
 
 use crate::base::text::Text;
 use crate::mail::input::{Peer, ReplyTo};

@@ -1,6 +1,8 @@
 //! Topics: names, ids, partitions, configs. Asked by every handler that names a topic; changed by CreateTopics, DeleteTopics and
 //! auto-creation only (see `change`).
 
+pub mod change;
+
 use super::broker::Broker;
 use super::configs::LogConfig;
 use crate::base::ids::{PartId, PlanNo, Uuid};

@@ -32,6 +32,8 @@ impl Log {
         now: Now,
     ) {
     }
+    pub fn add_partition(&mut self, row: &crate::store::plan::PartitionRow) {}
+    pub fn remove_partitions(&mut self, parts: &[PartId]) {}
     pub fn disconnected(&mut self, conn: ConnId, timers: &mut Timers) {}
     pub fn answer_all_parked(&mut self, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {}
 }

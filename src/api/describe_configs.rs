@@ -1,0 +1,184 @@
+//! DescribeConfigs: what topics and this broker are set to, and where each value comes from.
+//! Versions: from 1 on with synonyms, from 3 on with kinds and documentation; the encoder leaves out what a version lacks.
+
+use super::Call;
+use crate::base::ids::PlanNo;
+use crate::base::text::Text;
+use crate::base::time::Now;
+use crate::mail::input::Peer;
+use crate::state::State;
+use crate::state::broker::NODE_ID;
+use crate::state::configs::{Entry, of_broker, of_topic};
+use crate::state::effects::Effects;
+use crate::state::topics::check_name;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::message::Response;
+use crate::wire::message::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult,
+    DescribeConfigsSynonym,
+};
+
+// The types of `ConfigResource.Type`.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
+
+type Refused = (ErrorCode, Option<String>);
+
+/// Answers once everything that is told is on disk.
+pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DescribeConfigsRequest) {
+    let known = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
+    // A type that Kafka does not know spoils the whole request, as there.
+    let unknown = request.resources.iter().find(|resource| !known.contains(&resource.resource_type)).map(|resource| resource.resource_type);
+    let mut after = PlanNo::COMMITTED;
+    let mut results = Vec::with_capacity(request.resources.len());
+    for resource in request.resources {
+        let found = match unknown {
+            Some(other) => Err((ErrorCode::INVALID_REQUEST, Some(format!("Unexpected resource type {other}.")))),
+            None => find(state, &call.peer, &resource, &mut after),
+        };
+        results.push(match found {
+            Ok(entries) => {
+                let wanted = resource.configuration_keys.filter(|keys| !keys.is_empty());
+                let is_wanted = |entry: &Entry| wanted.as_ref().is_none_or(|keys| keys.iter().any(|key| *key == *entry.name));
+                let read_only = resource.resource_type == BROKER;
+                let result = |entry| tell(entry, read_only, request.include_synonyms, request.include_documentation);
+                DescribeConfigsResult {
+                    error_message: None,
+                    resource_type: resource.resource_type,
+                    resource_name: resource.resource_name,
+                    configs: entries.into_iter().filter(is_wanted).map(result).collect(),
+                    ..DescribeConfigsResult::default()
+                }
+            }
+            Err((error_code, message)) => DescribeConfigsResult {
+                error_code,
+                error_message: message.map(Text::from),
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name,
+                configs: Vec::new(),
+            },
+        });
+    }
+    fx.reply_after(call.to, after, Response::DescribeConfigs(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() }));
+}
+
+fn find(state: &State, peer: &Peer, resource: &DescribeConfigsResource, after: &mut PlanNo) -> Result<Vec<Entry>, Refused> {
+    let name = &resource.resource_name;
+    let invalid = |message: String| (ErrorCode::INVALID_REQUEST, Some(message));
+    match resource.resource_type {
+        TOPIC => {
+            check_name(name).map_err(|message| (ErrorCode::INVALID_TOPIC_EXCEPTION, Some(message)))?;
+            let Some(topic) = state.topics.by_name(name) else {
+                *after = (*after).max(state.topics.missing_name(name));
+                return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
+            };
+            *after = (*after).max(topic.changed_in);
+            Ok(of_topic(&topic.configs, &state.broker))
+        }
+        // The defaults of the whole cluster that were set while it ran: there are none.
+        BROKER if name.is_empty() => Ok(Vec::new()),
+        BROKER => match name.parse::<i32>() {
+            Ok(NODE_ID) => Ok(of_broker(&state.broker, peer)),
+            Ok(_) => Err(invalid(format!("Unexpected broker id, expected {NODE_ID} or empty string, but received {name}"))),
+            Err(_) => Err(invalid(format!("Broker id must be an integer, but it is: {name}"))),
+        },
+        BROKER_LOGGER => Err(invalid("The log level is a setting of the broker's start, not a config.".to_owned())),
+        CLIENT_METRICS => Err(invalid("Client metrics are not supported.".to_owned())),
+        _ => Err(invalid("Groups have no configs of their own here.".to_owned())),
+    }
+}
+
+fn tell(entry: Entry, read_only: bool, with_synonyms: bool, with_documentation: bool) -> DescribeConfigsResourceResult {
+    let synonym = |(name, value, source): (&'static str, Text, _)| DescribeConfigsSynonym {
+        name: Text::from_static(name),
+        value: Some(value),
+        source: source as i8,
+    };
+    DescribeConfigsResourceResult {
+        name: Text::from_static(entry.name),
+        value: entry.value,
+        read_only,
+        config_source: entry.source as i8,
+        is_sensitive: false,
+        synonyms: if with_synonyms { entry.synonyms.into_iter().map(synonym).collect() } else { Vec::new() },
+        config_type: entry.kind as i8,
+        documentation: with_documentation.then(|| Text::from_static(entry.doc)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call, wanted};
+
+    fn resource(resource_type: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsResource {
+        let configuration_keys = keys.map(|keys| keys.iter().map(|key| Text::from(*key)).collect());
+        DescribeConfigsResource { resource_type, resource_name: Text::from(name), configuration_keys }
+    }
+
+    fn ask(world: &mut World, resources: Vec<DescribeConfigsResource>, extras: bool) -> Vec<DescribeConfigsResult> {
+        let request = DescribeConfigsRequest { resources, include_synonyms: extras, include_documentation: extras };
+        handle(&mut world.state, &mut world.fx, world.now, call(4), request);
+        answer!(world, DescribeConfigs).results
+    }
+
+    #[test]
+    fn a_topic_shows_every_config_with_its_source() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[("retention.ms", "7")])]);
+        let all = ask(&mut world, vec![resource(2, "a", None), resource(2, "a", Some(&[]))], true);
+        assert_eq!((all[0].configs.len(), all[1].configs.len()), (33, 33), "null and empty both mean all");
+        let retention = all[0].configs.iter().find(|config| config.name == "retention.ms").unwrap();
+        assert_eq!((retention.value.as_deref(), retention.config_source, retention.config_type), (Some("7"), 1, 5));
+        let synonyms: Vec<_> = retention.synonyms.iter().map(|one| (one.name.as_str(), one.value.as_deref(), one.source)).collect();
+        assert_eq!(synonyms, [("retention.ms", Some("7"), 1), ("log.retention.ms", Some("86400000"), 5)]);
+        assert!(retention.documentation.as_deref().is_some_and(|doc| !doc.is_empty()));
+        let some = ask(&mut world, vec![resource(2, "a", Some(&["cleanup.policy", "nope"]))], false);
+        let [policy] = &some[0].configs[..] else { panic!("unknown keys are left out: {some:?}") };
+        assert_eq!((policy.name.as_str(), policy.value.as_deref(), policy.config_source), ("cleanup.policy", Some("delete"), 5));
+        assert_eq!((policy.synonyms.len(), &policy.documentation, policy.read_only), (0, &None, false));
+    }
+
+    #[test]
+    fn the_broker_shows_itself_by_its_id_only() {
+        let mut world = World::new();
+        let told = ask(&mut world, vec![resource(4, "1", Some(&["num.partitions", "advertised.listeners"])), resource(4, "", None)], false);
+        let values: Vec<_> = told[0].configs.iter().map(|config| (config.name.as_str(), config.value.as_deref().unwrap())).collect();
+        assert_eq!(values, [("advertised.listeners", "PLAINTEXT://broker.test:9092"), ("num.partitions", "1")]);
+        assert!(told[0].configs.iter().all(|config| config.read_only));
+        assert_eq!((told[1].error_code, told[1].configs.len()), (ErrorCode::NONE, 0));
+    }
+
+    #[test]
+    fn what_is_not_there_gets_the_errors_of_kafka() {
+        let mut world = World::new();
+        let cases =
+            [(2, "nope", 3), (2, "bad name", 17), (2, "", 17), (4, "2", 42), (4, "x", 42), (8, "1", 42), (16, "m", 42), (32, "g", 42)];
+        let asked = cases.iter().map(|(kind, name, _)| resource(*kind, name, None)).collect();
+        let told: Vec<_> =
+            ask(&mut world, asked, false).iter().map(|one| (one.resource_type, one.resource_name.to_string(), one.error_code.0)).collect();
+        assert_eq!(told, cases.map(|(kind, name, code)| (kind, name.to_owned(), code)));
+    }
+
+    #[test]
+    fn a_type_that_nobody_knows_spoils_the_request() {
+        let mut world = World::new();
+        let told = ask(&mut world, vec![resource(4, "1", None), resource(77, "x", None)], false);
+        assert!(told.iter().all(|one| one.error_code == ErrorCode::INVALID_REQUEST && one.configs.is_empty()));
+    }
+
+    #[test]
+    fn configs_that_are_not_yet_on_disk_are_waited_for() {
+        let mut world = World::new();
+        let new = crate::state::topics::change::check(&world.state, &wanted("a", 1, &[])).unwrap();
+        crate::state::topics::change::create(&mut world.state, &mut world.fx, world.now, new);
+        let request = DescribeConfigsRequest { resources: vec![resource(2, "a", None)], ..DescribeConfigsRequest::default() };
+        handle(&mut world.state, &mut world.fx, world.now, call(4), request);
+        assert_eq!(world.answered(), None);
+        world.commit();
+        assert!(world.answered().is_some());
+    }
+}

@@ -1,0 +1,95 @@
+//! For the tests of handlers: a small world of state, effects and a clock, whose plans are committed by hand.
+
+use super::Call;
+use crate::base::ids::ConnId;
+use crate::base::text::Text;
+use crate::base::time::Now;
+use crate::mail::input::{Peer, ReplyTo};
+use crate::mail::output::Output;
+use crate::state::State;
+use crate::state::broker::Broker;
+use crate::state::effects::Effects;
+use crate::store::plan::{Image, Op};
+use crate::wire::message::Response;
+use crate::wire::message::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
+use std::sync::Arc;
+
+/// State, effects and a clock.
+pub struct World {
+    pub state: State,
+    pub fx: Effects,
+    pub now: Now,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(crate::state::topics::tests::broker())
+    }
+
+    pub fn with(broker: Broker) -> World {
+        let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 1_000 };
+        World { state: State::load(&Image::default(), broker, 7, now), fx: Effects::new(), now }
+    }
+
+    /// Commits the plan being filled, with everything that waited for it; gives back its operations.
+    pub fn commit(&mut self) -> Vec<Op> {
+        let plan = self.fx.seal();
+        self.state.committed(&plan, &mut self.fx, self.now);
+        for held in self.fx.release(plan.no) {
+            self.fx.reply(held.to, held.response.expect("handlers of these tests answer"));
+        }
+        plan.ops
+    }
+
+    /// The one answer that has left, if one has.
+    pub fn answered(&mut self) -> Option<Response> {
+        let outputs = self.fx.take_outputs();
+        assert!(outputs.len() <= 1, "one answer at a time: {outputs:?}");
+        outputs.into_iter().next().map(|output| match output {
+            Output::Answer { response: Some(response), .. } => response,
+            other => panic!("not an answer: {other:?}"),
+        })
+    }
+
+    /// Creates topics and commits them.
+    pub fn create(&mut self, topics: &[CreatableTopic]) -> CreateTopicsResponse {
+        let request = CreateTopicsRequest { topics: topics.to_vec(), ..CreateTopicsRequest::default() };
+        super::create_topics::handle(&mut self.state, &mut self.fx, self.now, call(7), request);
+        answer!(self, CreateTopics)
+    }
+}
+
+/// A call of this version from one client.
+pub fn call(api_version: i16) -> Call {
+    let peer = Peer { host: Text::from("/127.0.0.1"), advertised_host: Text::from("broker.test"), advertised_port: 9092 };
+    let to = ReplyTo { conn: ConnId::default(), seq: 0 };
+    Call { to, api_version, client_id: Some(Text::from("test")), peer: Arc::new(peer) }
+}
+
+/// A topic to create.
+pub fn wanted(name: &str, num_partitions: i32, configs: &[(&str, &str)]) -> CreatableTopic {
+    let config = |(name, value): &(&str, &str)| CreatableTopicConfig { name: Text::from(*name), value: Some(Text::from(*value)) };
+    CreatableTopic {
+        name: Text::from(name),
+        num_partitions,
+        replication_factor: -1,
+        configs: configs.iter().map(config).collect(),
+        ..CreatableTopic::default()
+    }
+}
+
+/// The answer of this kind, after a commit where it waits for one.
+macro_rules! answer {
+    ($world:expr, $kind:ident) => {{
+        let answered = $world.answered();
+        let response = answered.unwrap_or_else(|| {
+            $world.commit();
+            $world.answered().expect("an answer after the commit")
+        });
+        match response {
+            crate::wire::message::Response::$kind(response) => response,
+            other => panic!("another answer: {other:?}"),
+        }
+    }};
+}
+pub(crate) use answer;
