@@ -117,8 +117,10 @@ impl Content {
     /// The batches that hold offsets `from..until`, in order.
     fn range(&self, part: PartId, from: i64, until: i64) -> impl Iterator<Item = &Stored> {
         self.partitions.get(&part).into_iter().flat_map(move |partition| {
+            let from = from.max(partition.row.log_start);
             let holder = partition.batches.range(..=from).next_back().map_or(from, |(base, _)| *base);
-            partition.batches.range(holder..until.max(holder)).map(|(_, stored)| stored).filter(move |stored| stored.row.last >= from)
+            let end = if from < until { until } else { holder };
+            partition.batches.range(holder..end).map(|(_, stored)| stored).filter(move |stored| stored.row.last >= from)
         })
     }
 

@@ -5,3 +5,6 @@ pub mod memory;
 pub mod plan;
 pub mod seam;
 pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;

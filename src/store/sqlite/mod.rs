@@ -1,1 +1,24 @@
-//! SQLite store.
+//! The durable engine: one SQLite file in WAL mode, one plan = one transaction = one fsync. `open` is the way in (called by
+//! `server`); it gives a `SqliteWriter` for the storage thread, which makes a `SqliteReader` for each cold thread.
+//!
+//! The batch rows are the only truth of the log. The index (`bindex`), the partitions' summaries and the producers are folds
+//! of them, written every few dozen commits; what is not folded yet is in memory (`recent`) and found again at open.
+//! The one thread of this room is the checkpointer (`checkpoint`); it sleeps unless the write-ahead log wants it.
+
+mod checkpoint;
+mod codec;
+mod connection;
+mod data_dir;
+mod fault;
+mod fold;
+mod gate;
+mod loader;
+pub mod open;
+mod ops;
+pub mod reader;
+mod recent;
+mod schema;
+mod snapshot;
+mod trim;
+mod wal_scan;
+pub mod writer;

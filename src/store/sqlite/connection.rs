@@ -1,0 +1,80 @@
+//! How a connection is opened: flags, VFS and pragmas for each role, every one of them checked. Used by `open`.
+//! VFS `unix-excl`: the process takes the file for itself and keeps the WAL index on its heap, so there is no -shm file whose
+//! mapping a full disk could turn into a SIGBUS (<https://sqlite.org/vfs.html>).
+
+use super::open::OpenError;
+use rusqlite::config::DbConfig;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// SQLite before this could damage the file when one connection commits while another checkpoints.
+const LIBRARY_VERSION_MIN: i32 = 3_051_003;
+const STATEMENTS_KEPT: usize = 64;
+const READER_BUSY_MS: u64 = 1_000;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Commits. Opened first: the VFS gives the file to the process only when a writable connection locks it.
+    Writer,
+    /// Checkpoints beside the writer.
+    Checkpointer,
+    /// Reads.
+    Reader,
+}
+
+/// Opens a connection. The journal mode is not touched: see [`use_wal`].
+pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> {
+    if rusqlite::version_number() < LIBRARY_VERSION_MIN {
+        return Err(OpenError::Failed(format!("SQLite {} is too old: 3.51.3 or newer is needed", rusqlite::version())));
+    }
+    let access = match role {
+        Role::Writer => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Role::Checkpointer => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Role::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    let db = Connection::open_with_flags_and_vfs(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, "unix-excl")?;
+    db.busy_timeout(Duration::from_millis(if role == Role::Reader { READER_BUSY_MS } else { 0 }))?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A connection that is dropped must not sync: after a failed fsync nothing may. An orderly end checkpoints by itself.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // FULL is 2, MEMORY is 2; a negative cache size is in KiB.
+    set(&db, "synchronous", 2)?;
+    set(&db, "temp_store", 2)?;
+    set(&db, "mmap_size", 0)?;
+    set(&db, "wal_autocheckpoint", 0)?;
+    set(&db, "cell_size_check", 1)?;
+    set(&db, "trusted_schema", 0)?;
+    set(&db, "cache_size", if role == Role::Writer { -8_192 } else { -512 })?;
+    Ok(db)
+}
+
+/// Turns WAL mode on, or checks that it is.
+pub(super) fn use_wal(db: &Connection) -> Result<(), OpenError> {
+    let mode: String = db.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(OpenError::Failed(format!("SQLite keeps journal_mode={mode} instead of wal")));
+    }
+    Ok(())
+}
+
+/// Checks what is fixed at birth.
+pub(super) fn check_birth(db: &Connection) -> Result<(), OpenError> {
+    check(db, "page_size", 4096)?;
+    check(db, "auto_vacuum", 2)
+}
+
+fn set(db: &Connection, pragma: &str, value: i64) -> Result<(), OpenError> {
+    db.pragma_update(None, pragma, value)?;
+    check(db, pragma, value)
+}
+
+fn check(db: &Connection, pragma: &str, wanted: i64) -> Result<(), OpenError> {
+    let value: Value = db.pragma_query_value(None, pragma, |row| row.get(0))?;
+    if value != Value::Integer(wanted) {
+        return Err(OpenError::Failed(format!("SQLite has {pragma}={value:?} where {wanted} was asked for")));
+    }
+    Ok(())
+}

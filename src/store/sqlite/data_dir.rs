@@ -1,0 +1,104 @@
+//! The data directory: made, locked against a second process before SQLite opens anything, and closed to other users.
+//! Used by `open`. The database file itself is only ever opened through SQLite: closing any other descriptor of it would
+//! drop SQLite's own locks (<https://sqlite.org/howtocorrupt.html>, 2.2); names and permissions are all that is touched here.
+
+use super::open::OpenError;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const DATABASE: &str = "monolog.db";
+const WAL: &str = "monolog.db-wal";
+const LOCK: &str = "lock";
+/// What may lie in a directory that is ours alone.
+const OURS: [&str; 5] = [LOCK, DATABASE, WAL, "monolog.db-journal", "lost+found"];
+
+/// A data directory that this process holds the lock of; dropping it gives the lock back.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    path: PathBuf,
+    lock_was_there: bool,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory where it is missing and takes its lock.
+    pub(super) fn take(path: &Path) -> Result<DataDir, OpenError> {
+        make(path).map_err(|error| unusable(path, "make the data directory", &error))?;
+        let lock_path = path.join(LOCK);
+        let lock_was_there = lock_path.exists();
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(|error| unusable(&lock_path, "write", &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(DataDir { path: path.to_owned(), lock_was_there, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(OpenError::Locked(format!("{} is in use by another monolog; stop it or choose another data directory", path.display())))
+            }
+            Err(TryLockError::Error(error)) => Err(unusable(&lock_path, "lock", &error)),
+        }
+    }
+
+    /// Where the database is.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Where its write-ahead log is.
+    pub(super) fn wal(&self) -> PathBuf {
+        self.path.join(WAL)
+    }
+
+    /// Whether the database has ever been written.
+    pub(super) fn has_database(&self) -> bool {
+        fs::metadata(self.database()).is_ok_and(|file| file.len() > 0)
+    }
+
+    /// Gives our files to their owner alone, whatever the umask, and the directory too unless other things lie in it.
+    pub(super) fn close_to_others(&self) -> Result<(), OpenError> {
+        let names = || -> io::Result<Vec<_>> { fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect() };
+        let names = names().map_err(|error| unusable(&self.path, "list", &error))?;
+        if names.iter().all(|name| OURS.iter().any(|ours| name == ours)) {
+            chmod(&self.path, 0o700)?;
+        }
+        for name in [LOCK, DATABASE, WAL] {
+            let file = self.path.join(name);
+            if file.exists() {
+                chmod(&file, 0o600)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a directory that was refused as it was found.
+    pub(super) fn leave_untouched(self) {
+        if !self.lock_was_there {
+            // Nothing to be done where this fails: an empty file stays.
+            let _ = fs::remove_file(self.path.join(LOCK));
+        }
+    }
+}
+
+/// Makes the directory and syncs the names of what was made: a power cut must not take the directory with all that was acked.
+fn make(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for dir in missing {
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn chmod(path: &Path, mode: u32) -> Result<(), OpenError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|error| unusable(path, "set the permissions of", &error))
+}
+
+fn unusable(path: &Path, doing: &str, error: &io::Error) -> OpenError {
+    OpenError::Unusable(format!("cannot {doing} {}: {error}", path.display()))
+}

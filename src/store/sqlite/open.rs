@@ -1,0 +1,159 @@
+//! The way in: from a data directory to a writer. Called by `server` at start, before anything listens.
+//! The order matters: directory, process lock, scan of the write-ahead log, writer connection, and only then any other one.
+
+use super::checkpoint::Checkpointer;
+use super::connection::{self, Role};
+use super::data_dir::DataDir;
+use super::gate::Gate;
+use super::recent::Recent;
+use super::wal_scan::Scan;
+use super::writer::SqliteWriter;
+use super::{schema, wal_scan};
+use crate::base::ids::Uuid;
+use crate::base::limits::FOLD_COMMITS_MAX;
+use crate::store::seam::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What `open` has to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The cluster id of a store that is made now; an existing one keeps its own.
+    pub birth_cluster_id: Uuid,
+    /// Opens a write-ahead log with a bad frame in front of good commits, and loses those commits.
+    pub accept_wal_rot: bool,
+    /// The fold runs every so many commits; 1 keeps the index in the same commit. [`FOLD_COMMITS_MAX`] unless measured.
+    pub fold_commits: u32,
+}
+
+impl Options {
+    /// The usual ones.
+    pub fn new(birth_cluster_id: Uuid) -> Options {
+        Options { birth_cluster_id, accept_wal_rot: false, fold_commits: FOLD_COMMITS_MAX }
+    }
+}
+
+/// Why a data directory was not opened. Each kind has its own exit status (interface: 3, 5, 6, 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Another process has it.
+    Locked(String),
+    /// The storage failed, or holds what cannot have been written.
+    Failed(String),
+    /// A newer version wrote it.
+    Newer(String),
+    /// It cannot be written, or holds something that is not ours.
+    Unusable(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Locked(what) | OpenError::Failed(what) | OpenError::Newer(what) | OpenError::Unusable(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> OpenError {
+        OpenError::Failed(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                OpenError::Locked("the database is open in another program; close that first".to_owned())
+            }
+            Some(ErrorCode::NotADatabase) => OpenError::Unusable("the database is not an SQLite file".to_owned()),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                OpenError::Unusable(format!("the database cannot be written: {error}"))
+            }
+            _ => OpenError::from(StoreError::from(error)),
+        }
+    }
+}
+
+impl OpenError {
+    /// The same, naming the directory.
+    fn at(self, path: &Path) -> OpenError {
+        let at = |what| format!("{}: {what}", path.display());
+        match self {
+            OpenError::Locked(what) => OpenError::Locked(at(what)),
+            OpenError::Failed(what) => OpenError::Failed(at(what)),
+            OpenError::Newer(what) => OpenError::Newer(at(what)),
+            OpenError::Unusable(what) => OpenError::Unusable(at(what)),
+        }
+    }
+}
+
+/// What all connections of a store share. It holds the process lock until the last of them is gone.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) gate: Gate,
+    pub(super) recent: Recent,
+    pub(super) dir: DataDir,
+}
+
+/// Opens the store in this directory; makes both where they are missing. Reads no more than what was not folded.
+pub fn open(path: &Path, options: &Options) -> Result<SqliteWriter, OpenError> {
+    let dir = DataDir::take(path)?;
+    let scan = scan_wal(&dir, options)?;
+    let db = match open_writer(&dir, options.birth_cluster_id) {
+        Ok(db) => db,
+        Err(error) => {
+            if matches!(error, OpenError::Newer(_) | OpenError::Unusable(_)) {
+                dir.leave_untouched();
+            }
+            return Err(error.at(path));
+        }
+    };
+    open_rest(db, dir, &scan, options).map_err(|error| error.at(path))
+}
+
+fn open_rest(db: Connection, dir: DataDir, scan: &Scan, options: &Options) -> Result<SqliteWriter, OpenError> {
+    let shared = Arc::new(Shared { gate: Gate::default(), recent: Recent::default(), dir });
+    let checkpointer = Checkpointer::start(connection::connect(&shared.dir.database(), Role::Checkpointer)?)?;
+    Ok(SqliteWriter::new(db, shared, checkpointer, scan.frames, options.fold_commits)?)
+}
+
+fn open_writer(dir: &DataDir, birth_cluster_id: Uuid) -> Result<Connection, OpenError> {
+    let wal_was_there = dir.wal().exists();
+    let db = connection::connect(&dir.database(), Role::Writer)?;
+    let prepared = schema::prepare(&db, birth_cluster_id);
+    if matches!(prepared, Err(OpenError::Newer(_) | OpenError::Unusable(_))) && !wal_was_there {
+        // Looking into a file in WAL mode made an empty -wal; closing takes it away again.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    }
+    prepared?;
+    // Before the -wal is made: it takes the permissions of the database.
+    dir.close_to_others()?;
+    connection::use_wal(&db)?;
+    // Takes the file for this process; a reader that came first would make a -shm file and let others in.
+    db.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+    dir.close_to_others()?;
+    Ok(db)
+}
+
+fn scan_wal(dir: &DataDir, options: &Options) -> Result<Scan, OpenError> {
+    let scan = wal_scan::scan(&dir.wal()).map_err(|error| OpenError::Failed(format!("cannot read {}: {error}", dir.wal().display())))?;
+    if scan.is_rotten() && !options.accept_wal_rot {
+        return Err(OpenError::Failed(format!(
+            "{} is damaged: frame {} is bad, and at least {} commits behind it would be lost; restore a backup, or copy the directory away before anything else is tried",
+            dir.wal().display(),
+            scan.frames + 1,
+            scan.commits_lost
+        )));
+    }
+    if scan.commits > 0 && !dir.has_database() {
+        return Err(OpenError::Failed(format!(
+            "{} holds commits but the database beside it is missing or empty; put it back",
+            dir.wal().display()
+        )));
+    }
+    Ok(scan)
+}

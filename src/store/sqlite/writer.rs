@@ -1,0 +1,318 @@
+//! The writer: one plan = one transaction, and between plans the housekeeping (folds, deletes, the end of a checkpoint).
+//! Made by `open`, owned by the storage thread. After an error other than a full disk it does nothing more: drop it.
+
+use super::checkpoint::{Asked, Checkpointer, FRAME_BYTES};
+use super::connection::{self, Role};
+use super::fault::while_doing;
+use super::open::Shared;
+use super::reader::SqliteReader;
+use super::recent::Entry;
+use super::{fold, loader, ops, trim};
+use crate::base::ids::PartId;
+use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, WAL_HARD_BYTES, WAL_SOFT_BYTES};
+use crate::store::plan::{BatchRow, Image, Plan};
+use crate::store::seam::{StoreError, Upkeep, Writer};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// After so long without a commit the write-ahead log is copied back: a short one makes the next start quick, and is less to lose.
+const IDLE_MS: u64 = 1_000;
+/// Room that a fold may need in the write-ahead log: two pages a row, and no more than half of the log.
+const FOLD_ROW_BYTES: u64 = 2 * FRAME_BYTES;
+
+/// The one writer of an open store.
+#[derive(Debug)]
+pub struct SqliteWriter {
+    // Before `db`: its thread ends, and its connection closes, first.
+    checkpointer: Checkpointer,
+    db: Connection,
+    shared: Arc<Shared>,
+    // Frames in the write-ahead log that are not known to be back in the database, as of the last transaction.
+    wal_frames: Arc<AtomicU32>,
+    // The checkpointer is asked at this size; it grows after a failure, so that a full disk is not hammered.
+    request_at_bytes: u64,
+    last_id: i64,
+    fold_commits: u32,
+    unfolded_commits: u32,
+    unfolded_rows: usize,
+    unfolded_since_ms: Option<u64>,
+    trim_wanted: bool,
+    last_commit_ms: Option<u64>,
+    idle_checkpoint_wanted: bool,
+    broken: Option<StoreError>,
+}
+
+impl SqliteWriter {
+    pub(super) fn new(
+        mut db: Connection,
+        shared: Arc<Shared>,
+        checkpointer: Checkpointer,
+        wal_frames: u32,
+        fold_commits: u32,
+    ) -> Result<SqliteWriter, StoreError> {
+        let wal_frames = Arc::new(AtomicU32::new(wal_frames));
+        let seen = Arc::clone(&wal_frames);
+        db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames| {
+            seen.store(u32::try_from(frames).unwrap_or(0), Relaxed);
+            Ok(())
+        }))?;
+        let (last_id, entries) = loader::load_recent(&db)?;
+        let unfolded_rows = entries.len();
+        shared.recent.publish(entries);
+        let trim_wanted = trim::is_wanted(&db)?;
+        Ok(SqliteWriter {
+            checkpointer,
+            db,
+            shared,
+            wal_frames,
+            request_at_bytes: WAL_SOFT_BYTES,
+            last_id,
+            fold_commits,
+            unfolded_commits: u32::from(unfolded_rows > 0),
+            unfolded_rows,
+            unfolded_since_ms: (unfolded_rows > 0).then_some(0),
+            trim_wanted,
+            last_commit_ms: None,
+            idle_checkpoint_wanted: true,
+            broken: None,
+        })
+    }
+
+    /// A reader of this store, for a thread of its own.
+    pub fn reader(&self) -> Result<SqliteReader, StoreError> {
+        let db = connection::connect(&self.shared.dir.database(), Role::Reader).map_err(|error| StoreError::Fatal(error.to_string()))?;
+        Ok(SqliteReader::new(db, Arc::clone(&self.shared)))
+    }
+
+    /// Runs `work` as one transaction. On an error nothing of it stays; any error but a full disk breaks the writer.
+    fn transaction<T>(&mut self, doing: &str, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let db = &self.db;
+        let run = || {
+            db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            let done = work(db)?;
+            db.prepare_cached("COMMIT")?.execute([])?;
+            Ok(done)
+        };
+        let result = run().or_else(|error| {
+            // Some errors roll back by themselves (<https://sqlite.org/lang_transaction.html>).
+            if !db.is_autocommit() {
+                db.prepare_cached("ROLLBACK")?.execute([])?;
+            }
+            Err(error)
+        });
+        result.map_err(|error| self.note(while_doing(doing, error)))
+    }
+
+    /// Any error but a full disk is final.
+    fn note(&mut self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Full(_) => error,
+            StoreError::Corrupt(what) | StoreError::Fatal(what) => self.broken.insert(StoreError::Fatal(what)).clone(),
+        }
+    }
+
+    fn check_unbroken(&self) -> Result<(), StoreError> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+
+    fn wal_bytes(&self) -> u64 {
+        u64::from(self.wal_frames.load(Relaxed)) * FRAME_BYTES
+    }
+
+    /// Takes what the checkpointer says, and keeps the write-ahead log below its hard bound: `more` bytes are to come.
+    fn make_room(&mut self, more: u64) -> Result<(), StoreError> {
+        match self.checkpointer.take_asked() {
+            Asked::Nothing => {}
+            Asked::LastPass => match self.last_pass() {
+                Err(StoreError::Full(_)) => self.request_at_bytes = self.wal_bytes() + WAL_SOFT_BYTES,
+                passed => passed?,
+            },
+            Asked::Failed(StoreError::Full(_)) => self.request_at_bytes = self.wal_bytes() + WAL_SOFT_BYTES,
+            Asked::Failed(error) => return Err(self.note(while_doing("checkpoint", error))),
+        }
+        // A pass that found the disk full lost nothing, and the log may still have room; here it must not.
+        if self.wal_bytes() + more > WAL_HARD_BYTES { self.last_pass() } else { Ok(()) }
+    }
+
+    /// Copies what is left of the write-ahead log while no reader is inside; the next commit starts it over.
+    fn last_pass(&mut self) -> Result<(), StoreError> {
+        let passed = {
+            let _alone = self.shared.gate.enter_alone();
+            self.checkpointer.last_pass(&self.db)
+        };
+        if passed.map_err(|error| self.note(while_doing("checkpoint", error)))? {
+            self.wal_frames.store(0, Relaxed);
+            self.request_at_bytes = WAL_SOFT_BYTES;
+        }
+        Ok(())
+    }
+
+    fn request_checkpoint_if_long(&mut self) {
+        self.idle_checkpoint_wanted = true;
+        if self.wal_bytes() > self.request_at_bytes {
+            self.checkpointer.request();
+        }
+    }
+
+    fn unfolded(&self) -> Vec<Entry> {
+        self.shared.recent.commits().iter().flat_map(|entries| entries.iter().copied()).collect()
+    }
+
+    fn fold_room(&self) -> u64 {
+        (self.unfolded_rows as u64 * FOLD_ROW_BYTES).min(WAL_HARD_BYTES / 2)
+    }
+
+    fn is_fold_due(&self, mono_ms: u64) -> bool {
+        self.unfolded_commits >= self.fold_commits
+            || self.unfolded_rows >= FOLD_ROWS_MAX
+            || self.unfolded_since_ms.is_some_and(|since| mono_ms >= since + FOLD_AGE_MS)
+    }
+
+    fn set_unfolded(&mut self, entries: Vec<Entry>, mono_ms: u64) {
+        if !entries.is_empty() {
+            self.unfolded_commits += 1;
+            self.unfolded_rows += entries.len();
+            self.unfolded_since_ms.get_or_insert(mono_ms);
+        }
+        self.shared.recent.publish(entries);
+    }
+
+    fn set_folded(&mut self) {
+        self.shared.recent.clear();
+        (self.unfolded_commits, self.unfolded_rows, self.unfolded_since_ms) = (0, 0, None);
+    }
+
+    fn fold_alone(&mut self) -> Result<(), StoreError> {
+        self.make_room(self.fold_room())?;
+        let entries = self.unfolded();
+        self.transaction("fold of the index", |db| fold::fold(db, entries))?;
+        self.set_folded();
+        self.request_checkpoint_if_long();
+        Ok(())
+    }
+
+    fn trim_slice(&mut self) -> Result<(), StoreError> {
+        self.make_room(WAL_SOFT_BYTES)?;
+        self.trim_wanted = self.transaction("deletion of old batches", |db| {
+            trim::trim_slice(db)?;
+            trim::is_wanted(db)
+        })?;
+        self.request_checkpoint_if_long();
+        Ok(())
+    }
+}
+
+impl Writer for SqliteWriter {
+    fn commit(&mut self, plan: &Plan, mono_ms: u64) -> Result<(), StoreError> {
+        self.check_unbroken()?;
+        let fold_first = plan.ops.iter().any(ops::rests_on_fold);
+        let ops_bytes = plan.ops.len() as u64 * FRAME_BYTES;
+        let with_this = u32::from(!plan.batches.is_empty());
+        let fold_last = !fold_first && with_this > 0 && (self.unfolded_commits + 1 >= self.fold_commits || self.is_fold_due(mono_ms));
+        let fold_room = if fold_first || fold_last { self.fold_room() } else { 0 };
+        self.make_room(plan.batch_bytes() as u64 * 9 / 8 + ops_bytes.min(WAL_SOFT_BYTES) + fold_room)?;
+        let unfolded = if fold_first || fold_last { self.unfolded() } else { Vec::new() };
+        let last_id = self.last_id;
+        let entries = self.transaction("commit", |db| {
+            let mut unfolded = unfolded;
+            if fold_first {
+                fold::fold(db, std::mem::take(&mut unfolded))?;
+            }
+            let mut deleted = BTreeSet::new();
+            plan.ops.iter().try_for_each(|op| ops::carry_out(db, op, &mut deleted))?;
+            let entries = insert_batches(db, &plan.batches, &deleted, last_id)?;
+            if fold_last {
+                unfolded.extend(&entries);
+                fold::fold(db, unfolded)?;
+            }
+            Ok(entries)
+        })?;
+        self.last_id += entries.len() as i64;
+        if fold_first || fold_last {
+            self.set_folded();
+        }
+        if !fold_last {
+            self.set_unfolded(entries, mono_ms);
+        }
+        self.trim_wanted |= fold_first;
+        self.last_commit_ms = Some(mono_ms);
+        self.request_checkpoint_if_long();
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<Image, StoreError> {
+        self.check_unbroken()?;
+        loader::load(&self.db, &self.shared.recent).map_err(|error| while_doing("load", error))
+    }
+
+    fn upkeep(&mut self, mono_ms: u64) -> Result<Upkeep, StoreError> {
+        self.check_unbroken()?;
+        self.make_room(0)?;
+        if self.unfolded_rows > 0 && self.is_fold_due(mono_ms) {
+            self.fold_alone()?;
+            return Ok(Upkeep::Again);
+        }
+        if self.trim_wanted {
+            self.trim_slice()?;
+            return Ok(Upkeep::Again);
+        }
+        let idle_ms = *self.last_commit_ms.get_or_insert(mono_ms) + IDLE_MS;
+        if self.idle_checkpoint_wanted && mono_ms >= idle_ms {
+            self.idle_checkpoint_wanted = false;
+            if self.wal_bytes() > 0 {
+                self.checkpointer.request();
+            }
+        }
+        let fold_ms = self.unfolded_since_ms.map(|since| since + FOLD_AGE_MS);
+        let next = fold_ms.into_iter().chain(self.idle_checkpoint_wanted.then_some(idle_ms)).min();
+        Ok(next.map_or(Upkeep::Idle, Upkeep::At))
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.check_unbroken()?;
+        self.make_room(FRAME_BYTES)?;
+        self.transaction("probe", |db| Ok(db.prepare_cached("UPDATE meta SET probes = probes + 1")?.execute([])?))?;
+        Ok(())
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.check_unbroken()?;
+        self.fold_alone()?;
+        self.last_pass()?;
+        // The last connection to close takes the empty log away.
+        self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        Ok(())
+    }
+}
+
+/// Inserts the batches sorted by partition, so that each partition's lie together; returns their entries in that order.
+fn insert_batches(db: &Connection, batches: &[BatchRow], deleted: &BTreeSet<PartId>, last_id: i64) -> Result<Vec<Entry>, StoreError> {
+    let mut rows: Vec<&BatchRow> = batches.iter().filter(|row| !deleted.contains(&row.part)).collect();
+    // Stable: offsets stay in order.
+    rows.sort_by_key(|row| row.part);
+    let mut insert = db.prepare_cached(
+        "INSERT INTO batch(id, part, base, last, max_ts, flags, pid, epoch, seq, size, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let entry = Entry::new(last_id + 1 + entries.len() as i64, row);
+        insert.execute(params![
+            entry.id,
+            row.part.0,
+            row.base,
+            row.last,
+            row.max_ts,
+            row.flags,
+            row.pid,
+            row.epoch,
+            row.seq,
+            entry.size,
+            &row.data[..]
+        ])?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
