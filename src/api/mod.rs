@@ -6,15 +6,25 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
 pub mod describe_topic_partitions;
+pub mod find_coordinator;
+pub mod heartbeat;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_fetch;
 mod operations;
 pub mod refusal;
+pub mod sync_group;
 #[cfg(test)]
 mod testing;
 
 use crate::base::text::Text;
 use crate::mail::input::{Peer, ReplyTo};
+use crate::state::group::Caller;
 use std::sync::Arc;
 
 /// What a handler knows of the request beside its body.
@@ -28,4 +38,16 @@ pub struct Call {
     pub client_id: Option<Text>,
     /// The connection it came by.
     pub peer: Arc<Peer>,
+}
+
+impl Call {
+    /// The caller, as the rules of groups know it.
+    pub fn group_caller(&self) -> Caller {
+        Caller {
+            to: self.to,
+            api_version: self.api_version,
+            client_id: self.client_id.clone().unwrap_or_default(),
+            client_host: self.peer.host.clone(),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! `recovery`. Heartbeats are answered from memory; what must survive a restart is a row, and its answers wait for it.
 
 pub mod classic;
-mod commit;
+pub mod commit;
 mod expiry;
 mod join;
 pub mod member;
