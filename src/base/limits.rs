@@ -61,10 +61,20 @@ pub const GROUP_BYTES_MAX: usize = 128 * MIB;
 pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 /// Fetch sessions: Kafka's `max.incremental.fetch.session.cache.slots`.
 pub const FETCH_SESSIONS_MAX: usize = 1_000;
+/// Partitions of all fetch sessions together; what goes beyond is fetched without a session.
+pub const FETCH_SESSION_PARTITIONS_MAX: usize = 100_000;
+/// Partitions that are not there in a fetch that may wait all the same; with more it is answered at once.
+pub const FETCH_UNKNOWN_PARKED_MAX: usize = 1_000;
 /// Producers remembered per partition before the oldest idle one is forgotten.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches of one producer that are remembered per partition: Kafka's `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`.
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
+/// Producers looked at in one turn of the engine when they expire.
+pub const EXPIRY_SLICE_PRODUCERS: usize = 10_000;
+/// Partitions looked at in one turn of the engine by retention.
+pub const RETENTION_SLICE_PARTITIONS: usize = 500;
+/// Partitions about which retention asks the cold readers at once.
+pub const RETENTION_ASKS_MAX: usize = 32;
 /// Producer ids are taken from the durable counter in blocks of this size.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 

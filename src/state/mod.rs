@@ -50,7 +50,7 @@ impl State {
     pub fn load(image: &Image, broker: Broker, seed: u64, now: Now) -> State {
         let mut timers = Timers::default();
         let topics = Topics::load(image, &broker);
-        let log = Log::load(image, &topics, &broker, &mut timers, now);
+        let log = Log::load(image, &broker, &mut timers, now);
         let groups = Groups::load(image, &mut timers, now);
         State {
             broker,
@@ -74,7 +74,7 @@ impl State {
     /// A plan and the one after it were refused for lack of room: durable state is what the store holds, volatile state stays.
     pub fn reload(&mut self, image: &Image, refused: &[&Plan], fx: &mut Effects, now: Now) {
         self.topics.reload(image, &self.broker);
-        self.log.reload(image, refused, &self.topics, fx, &mut self.timers, now);
+        self.log.reload(image, refused, &mut self.timers, now);
         let (groups, mut turn) = self.group_turn(fx, now);
         groups.reload(image, refused, &mut turn);
         self.producer_ids.reload(image.next_producer_id);
@@ -84,9 +84,7 @@ impl State {
     /// A timer of the table is due.
     pub fn due(&mut self, timer: Timer, fx: &mut Effects, now: Now) {
         match timer {
-            Timer::Fetch(_) | Timer::Retention | Timer::Partition(_) => {
-                self.log.due(timer, &self.topics, &self.broker, fx, &mut self.timers, now)
-            }
+            Timer::Fetch(_) | Timer::Retention => self.log.due(timer, &self.topics, fx, &mut self.timers, now),
             Timer::Join(_) | Timer::Sync(_) | Timer::Session(..) | Timer::NewMember(..) => {
                 let (groups, mut turn) = self.group_turn(fx, now);
                 groups.due(&timer, &mut turn);
@@ -110,7 +108,7 @@ impl State {
 
     /// Answers everything that is parked: fetches with what there is, joins and syncs with COORDINATOR_NOT_AVAILABLE.
     pub fn stop(&mut self, fx: &mut Effects, now: Now) {
-        self.log.answer_all_parked(&self.topics, fx, &mut self.timers, now);
+        self.log.answer_all_parked(fx, &mut self.timers, now);
         self.groups.answer_all_parked(fx);
     }
 }

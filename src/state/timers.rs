@@ -1,6 +1,5 @@
 //! The one timer table: everything that happens because time passed is an entry here, by monotonic time. Nothing sleeps.
 
-use crate::base::ids::PartId;
 use crate::base::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +20,6 @@ pub enum Timer {
     Retention,
     /// Look over producers, offsets and groups for what has expired.
     Expiry,
-    /// Continue retention of one partition.
-    Partition(PartId),
     /// Read-only: try whether the disk has room again.
     Probe,
 }

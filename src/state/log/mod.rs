@@ -1,39 +1,258 @@
-//! Partitions and what hangs on them: producers, tail cache, parked fetches, fetch sessions, retention.
+//! The log: all partitions, with what is decided and what is committed of them; the tail cache, parked fetches, fetch sessions and
+//! retention around them. Called by the produce, fetch and offset handlers of `api`, and by the hooks of `State`.
 
-use crate::base::ids::{ConnId, PartId};
+pub mod fetch;
+pub mod partition;
+pub mod producers;
+mod retention;
+pub mod sessions;
+pub mod tail;
+pub mod waiters;
+
+use self::partition::{Appended, Partition, Rejection, Terms};
+use self::producers::PRODUCER_EXPIRY_MS;
+use self::retention::Retention;
+use self::sessions::Sessions;
+use self::tail::Tail;
+use self::waiters::Waiters;
+use super::broker::Broker;
+use super::configs::LogConfig;
+use super::effects::Effects;
+use super::timers::{Timer, Timers};
+use super::topics::Topics;
+use crate::base::ids::{ConnId, PartId, Uuid};
+use crate::base::limits::EXPIRY_SLICE_PRODUCERS;
+use crate::base::metrics::BATCHES_APPENDED;
 use crate::base::time::Now;
-use crate::state::broker::Broker;
-use crate::state::effects::Effects;
-use crate::state::timers::{Timer, Timers};
-use crate::state::topics::Topics;
-use crate::store::plan::{Image, Plan};
+use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
+use crate::wire::batch::CheckedBatch;
+use crate::wire::error_code::ErrorCode;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// All partitions.
+/// By number, so that whoever goes over all of them does so in one order.
+type Partitions = BTreeMap<PartId, Partition>;
+
+/// All partitions and what hangs on them.
+#[derive(Debug)]
+pub struct Log {
+    partitions: Partitions,
+    tail: Tail,
+    waiters: Waiters,
+    sessions: Sessions,
+    retention: Retention,
+    expiry: Expiry,
+    // Producers of refused plans, and since when (monotonic ms): see `Producers::judge`.
+    fences: BTreeMap<(PartId, i64), u64>,
+    // Partitions whose deletion is decided, by topic.
+    doomed: BTreeMap<Uuid, Vec<PartId>>,
+}
+
+/// Where the search for expired producers stands.
 #[derive(Debug, Default)]
-pub struct Log {}
+struct Expiry {
+    // From here on, when the last turn was cut short.
+    from: Option<PartId>,
+    // When the longest unused producer that was met expires, monotonic ms.
+    next_ms: Option<u64>,
+}
 
-#[allow(missing_docs, unused_variables, clippy::too_many_arguments)]
-impl Log {
-    pub fn load(image: &Image, topics: &Topics, broker: &Broker, timers: &mut Timers, now: Now) -> Log {
-        Log {}
+/// Sets a timer, unless it is set for an earlier time already.
+fn set_earlier(timers: &mut Timers, timer: Timer, at_ms: u64) {
+    if timers.get(&timer).is_none_or(|set_ms| set_ms > at_ms) {
+        timers.set(timer, at_ms);
     }
-    pub fn committed(&mut self, plan: &Plan, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {}
-    pub fn reload(&mut self, image: &Image, refused: &[&Plan], topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {}
-    pub fn due(&mut self, timer: Timer, topics: &Topics, broker: &Broker, fx: &mut Effects, timers: &mut Timers, now: Now) {}
-    pub fn expire_producers(&mut self, fx: &mut Effects, timers: &mut Timers, now: Now) {}
-    pub fn retained(
+}
+
+impl Log {
+    /// The log as the store holds it.
+    pub fn load(image: &Image, broker: &Broker, timers: &mut Timers, now: Now) -> Log {
+        let mut log = Log {
+            partitions: image.partitions.iter().map(|row| (row.part, Partition::new(row))).collect(),
+            tail: Tail::new(broker.tail_bytes),
+            waiters: Waiters::default(),
+            sessions: Sessions::default(),
+            retention: Retention::new(broker.retention_check_ms),
+            expiry: Expiry::default(),
+            fences: BTreeMap::new(),
+            doomed: BTreeMap::new(),
+        };
+        for row in &image.producers {
+            log.load_producer(row, now.mono_ms, timers);
+        }
+        log.retention_loaded(timers, now);
+        log
+    }
+
+    /// `used_ms`: monotonic ms. The store does not know when a producer was last used; a restart counts as a use.
+    fn load_producer(&mut self, row: &ProducerRow, used_ms: u64, timers: &mut Timers) {
+        if let Some(partition) = self.partitions.get_mut(&row.part) {
+            partition.producers.insert(row.clone(), used_ms);
+            set_earlier(timers, Timer::Expiry, used_ms + PRODUCER_EXPIRY_MS);
+        }
+    }
+
+    /// Takes in a partition that was just decided.
+    pub fn add_partition(&mut self, row: &PartitionRow) {
+        self.partitions.insert(row.part, Partition::new(row));
+    }
+
+    /// Notes that the plan being filled deletes partitions. They go, and their parked fetches are answered, when it commits.
+    pub fn remove_partitions(&mut self, parts: &[PartId]) {
+        for part in parts {
+            if let Some(partition) = self.partitions.get_mut(part) {
+                partition.doomed = true;
+                self.doomed.entry(partition.topic()).or_default().push(*part);
+            }
+        }
+    }
+
+    /// A partition.
+    pub fn partition(&self, part: PartId) -> Option<&Partition> {
+        self.partitions.get(&part)
+    }
+
+    /// All partitions by number.
+    pub fn partitions(&self) -> impl Iterator<Item = (PartId, &Partition)> {
+        self.partitions.iter().map(|(part, partition)| (*part, partition))
+    }
+
+    /// How many fetches are parked.
+    pub fn parked(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// Decides one batch of a Produce. `copy`: it is a small part of its frame.
+    #[allow(clippy::too_many_arguments)] // The parts of State that a handler holds apart.
+    pub fn append(
         &mut self,
         part: PartId,
-        cutoff_ms: i64,
-        kept: Option<(i64, i64)>,
-        until: i64,
+        batch: CheckedBatch,
+        config: &LogConfig,
+        copy: bool,
+        read_only: bool,
         fx: &mut Effects,
         timers: &mut Timers,
         now: Now,
-    ) {
+    ) -> Result<Appended, Box<Rejection>> {
+        let pid = batch.header().producer_id;
+        let fenced = !self.fences.is_empty() && self.fences.contains_key(&(part, pid));
+        let Some(partition) = self.partitions.get_mut(&part) else {
+            return Err(Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
+        };
+        let appended = partition.append(batch, Terms { config, copy, read_only, fenced }, fx, now)?;
+        if pid >= 0 {
+            set_earlier(timers, Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
+        }
+        Ok(appended)
     }
-    pub fn add_partition(&mut self, row: &crate::store::plan::PartitionRow) {}
-    pub fn remove_partitions(&mut self, parts: &[PartId]) {}
-    pub fn disconnected(&mut self, conn: ConnId, timers: &mut Timers) {}
-    pub fn answer_all_parked(&mut self, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {}
+
+    /// A plan is on disk: what it holds can be read. [`Effects`] must know of it already.
+    pub fn committed(&mut self, plan: &Plan, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {
+        for row in &plan.batches {
+            let Some(partition) = self.partitions.get_mut(&row.part) else { continue };
+            let was_empty = partition.decided_log_start >= partition.high_watermark();
+            partition.committed_batch(row);
+            if was_empty {
+                self.retention.first_batch(partition, row, topics, timers, now);
+            }
+            self.tail.push(row.part, row.base, row.last, row.data.clone());
+            self.waiters.appended(row.part, row.last, row.data.len());
+            if row.pid >= 0 && !self.fences.is_empty() {
+                self.fences.remove(&(row.part, row.pid));
+            }
+        }
+        BATCHES_APPENDED.add(plan.batches.len() as u64);
+        for op in &plan.ops {
+            match op {
+                Op::SetLogStart { part, log_start } => {
+                    self.partitions.get_mut(part).into_iter().for_each(|partition| partition.committed_log_start(*log_start));
+                    self.waiters.cut(*part, *log_start);
+                }
+                Op::DeleteTopic(id) => self.bury(*id),
+                _ => {}
+            }
+        }
+        self.answer_ready(fx, timers, now);
+    }
+
+    /// The deletion of a topic is on disk: its partitions are gone.
+    fn bury(&mut self, topic: Uuid) {
+        let parts = self.doomed.remove(&topic).unwrap_or_default();
+        for part in &parts {
+            self.partitions.remove(part);
+            self.waiters.gone(*part);
+        }
+        self.fences.retain(|(part, _), _| !parts.contains(part));
+        self.tail.forget(&parts);
+    }
+
+    /// Starts over from what the store holds, after `refused` plans. What rests on committed state stays: the tail cache, sessions
+    /// and parked fetches. Their producers are fenced until one of their batches commits.
+    pub fn reload(&mut self, image: &Image, refused: &[&Plan], timers: &mut Timers, now: Now) {
+        let known: BTreeSet<PartId> = image.partitions.iter().map(|row| row.part).collect();
+        self.partitions.retain(|part, _| known.contains(part));
+        let mut used_ms = BTreeMap::new();
+        for row in &image.partitions {
+            let partition = self.partitions.entry(row.part).or_insert_with(|| Partition::new(row));
+            used_ms.extend(partition.producers.uses().map(|(pid, used_ms)| ((row.part, pid), used_ms)));
+            partition.producers = Default::default();
+            partition.reload(row);
+        }
+        for row in &image.producers {
+            self.load_producer(row, used_ms.get(&(row.part, row.pid)).copied().unwrap_or(now.mono_ms), timers);
+        }
+        for row in refused.iter().flat_map(|plan| &plan.batches).filter(|row| row.pid >= 0) {
+            self.fences.insert((row.part, row.pid), now.mono_ms);
+            set_earlier(timers, Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
+        }
+        self.doomed.clear();
+        self.retention_loaded(timers, now);
+    }
+
+    /// A timer of the log is due.
+    pub fn due(&mut self, timer: Timer, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {
+        match timer {
+            Timer::Fetch(id) => self.fetch_due(id, fx, now),
+            Timer::Retention => self.retention_due(topics, fx, timers, now),
+            _ => unreachable!("not a timer of the log"),
+        }
+    }
+
+    /// Forgets producers that wrote nothing for a day, a bounded number in one turn. To be called when [`Timer::Expiry`] is due,
+    /// which others use too: sets it again for what is left.
+    pub fn expire_producers(&mut self, fx: &mut Effects, timers: &mut Timers, now: Now) {
+        let before_ms = (now.mono_ms + 1).saturating_sub(PRODUCER_EXPIRY_MS);
+        let first = self.expiry.from.take().unwrap_or_else(|| {
+            self.expiry.next_ms = None;
+            PartId::default()
+        });
+        let mut looked_at = 0;
+        for (part, partition) in self.partitions.range_mut(first..) {
+            if looked_at >= EXPIRY_SLICE_PRODUCERS {
+                self.expiry.from = Some(*part);
+                break;
+            }
+            looked_at += partition.producers.len() + 1;
+            let (expired, oldest_ms) = partition.producers.expire(before_ms);
+            expired.into_iter().for_each(|pid| fx.row(Op::DeleteProducer { part: *part, pid }));
+            let expires_ms = oldest_ms.map(|used_ms| used_ms + PRODUCER_EXPIRY_MS);
+            self.expiry.next_ms = [self.expiry.next_ms, expires_ms].into_iter().flatten().min();
+        }
+        self.fences.retain(|_, since_ms| *since_ms >= before_ms);
+        let fence_ms = self.fences.values().min().map(|since_ms| since_ms + PRODUCER_EXPIRY_MS);
+        let next_ms = [self.expiry.next_ms, fence_ms].into_iter().flatten().min();
+        let next_ms = if self.expiry.from.is_some() { Some(now.mono_ms + 1) } else { next_ms };
+        next_ms.into_iter().for_each(|at_ms| set_earlier(timers, Timer::Expiry, at_ms));
+    }
+
+    /// A connection is gone, and with it what it waits for. Sessions stay: they belong to the client, not to the connection.
+    pub fn disconnected(&mut self, conn: ConnId, timers: &mut Timers) {
+        self.waiters.disconnected(conn).into_iter().for_each(|id| timers.cancel(&Timer::Fetch(id)));
+    }
+
+    /// Answers every parked fetch with what there is: the broker is about to end.
+    pub fn answer_all_parked(&mut self, fx: &mut Effects, timers: &mut Timers, now: Now) {
+        self.waiters.all();
+        self.answer_ready(fx, timers, now);
+    }
 }

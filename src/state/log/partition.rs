@@ -1,0 +1,297 @@
+//! One partition: what is decided (the next offset, producers) and what is committed (high watermark, log start), and the
+//! rules for taking a batch in (`UnifiedLog.append`, `LogValidator`). Part of `Log`; the api reads the committed figures.
+
+use super::producers::{Producers, Verdict};
+use crate::base::ids::{PartId, PlanNo, Uuid};
+use crate::base::text::Text;
+use crate::base::time::Now;
+use crate::state::configs::LogConfig;
+use crate::state::effects::Effects;
+use crate::store::plan::{BatchRow, Op, PartitionRow};
+use crate::wire::batch::CheckedBatch;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::message::produce::BatchIndexAndErrorMessage;
+use bytes::Bytes;
+
+/// Kafka lists so many bad records of a batch in its message; a bound on what a refusal carries.
+const RECORD_ERRORS_MAX: usize = 100;
+
+/// A batch that was taken in, now or (a duplicate) earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// When it was appended if the topic keeps LogAppendTime, ms since 1970, else -1; of a duplicate the greatest timestamp.
+    pub log_append_time_ms: i64,
+    /// The first offset that can be read.
+    pub log_start_offset: i64,
+    /// The plan that holds it.
+    pub plan: PlanNo,
+}
+
+/// Why a batch was not taken in, as the answer to Produce says it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rejection {
+    /// Kafka's code.
+    pub error_code: ErrorCode,
+    /// Log start, or -1 where Kafka does not give it.
+    pub log_start_offset: i64,
+    /// Which records are to blame.
+    pub record_errors: Vec<BatchIndexAndErrorMessage>,
+    /// In words, where Kafka says it in words.
+    pub message: Option<Text>,
+}
+
+impl Rejection {
+    /// The plain form: a code and nothing else.
+    pub fn code(error_code: ErrorCode) -> Rejection {
+        Rejection { error_code, log_start_offset: -1, ..Rejection::default() }
+    }
+}
+
+/// How a batch is to be taken in.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The config of its topic.
+    pub config: &'a LogConfig,
+    /// Copy the bytes: they are a small part of a frame and must not keep all of it.
+    pub copy: bool,
+    /// The disk is full: nothing new is taken in.
+    pub read_only: bool,
+    /// A refused plan held a batch of this producer, see [`Producers::judge`].
+    pub fenced: bool,
+}
+
+/// One partition.
+#[derive(Debug)]
+pub struct Partition {
+    part: PartId,
+    topic: Uuid,
+    leader_epoch: i32,
+    log_start: i64,
+    high_watermark: i64,
+    max_timestamp: i64,
+    pub(super) decided_log_start: i64,
+    next_offset: i64,
+    // The first offset that each uncommitted plan wrote; at most two plans are uncommitted.
+    unsettled: Vec<(PlanNo, i64)>,
+    pub(super) producers: Producers,
+    // Timestamp of the oldest batch, which alone decides when retention can take something; `None`: not known.
+    pub(super) oldest_timestamp: Option<i64>,
+    pub(super) asked_cold: bool,
+    pub(super) doomed: bool,
+}
+
+impl Partition {
+    /// A partition as a store knows it.
+    pub fn new(row: &PartitionRow) -> Partition {
+        Partition {
+            part: row.part,
+            topic: row.topic,
+            leader_epoch: row.leader_epoch,
+            log_start: row.log_start,
+            high_watermark: row.next_offset,
+            max_timestamp: row.max_ts,
+            decided_log_start: row.log_start,
+            next_offset: row.next_offset,
+            unsettled: Vec::new(),
+            producers: Producers::default(),
+            oldest_timestamp: None,
+            asked_cold: false,
+            doomed: false,
+        }
+    }
+
+    /// Its number.
+    pub fn part(&self) -> PartId {
+        self.part
+    }
+
+    /// The topic it belongs to.
+    pub fn topic(&self) -> Uuid {
+        self.topic
+    }
+
+    /// The leader epoch, constant until a store is shared.
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
+    }
+
+    /// The first offset that can be read. Committed.
+    pub fn log_start(&self) -> i64 {
+        self.log_start
+    }
+
+    /// The first offset that cannot be read yet. Committed; also the last stable offset, as long as there are no transactions.
+    pub fn high_watermark(&self) -> i64 {
+        self.high_watermark
+    }
+
+    /// The next offset to be given. Decided, for the owner's eyes only.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// The greatest timestamp ever committed, ms since 1970, -1 for none.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// Whether nothing can be read and nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.decided_log_start >= self.next_offset
+    }
+
+    /// What Kafka says to a client that believes in another leader epoch (`Partition.checkCurrentLeaderEpoch`); below 0: in none.
+    pub fn check_leader_epoch(&self, current_leader_epoch: i32) -> ErrorCode {
+        if current_leader_epoch < 0 || current_leader_epoch == self.leader_epoch {
+            ErrorCode::NONE
+        } else if current_leader_epoch < self.leader_epoch {
+            ErrorCode::FENCED_LEADER_EPOCH
+        } else {
+            ErrorCode::UNKNOWN_LEADER_EPOCH
+        }
+    }
+
+    /// Decides one batch: appends it to the plan being filled, recognizes it, or refuses it.
+    pub fn append(&mut self, batch: CheckedBatch, terms: Terms, fx: &mut Effects, now: Now) -> Result<Appended, Box<Rejection>> {
+        let header = *batch.header();
+        let is_idempotent = header.producer_id >= 0;
+        let verdict = if is_idempotent { self.producers.judge(&header, terms.fenced) } else { Verdict::New };
+        // Before all else, unlike Kafka: what was good once must not fail when it is sent again.
+        if let Verdict::Duplicate(seen) = verdict {
+            return Ok(Appended {
+                base_offset: seen.base,
+                log_append_time_ms: seen.max_ts,
+                log_start_offset: self.log_start,
+                plan: self.plan_of(seen.base),
+            });
+        }
+        if terms.read_only {
+            return Err(Box::new(Rejection::code(ErrorCode::KAFKA_STORAGE_ERROR)));
+        }
+        self.check_against_config(&batch, terms.config, now)?;
+        if let Verdict::Refused(error_code) = verdict {
+            return Err(self.rejection(error_code));
+        }
+        let log_append_time_ms = if terms.config.log_append_time { now.wall_ms } else { -1 };
+        let batch = if terms.config.log_append_time { batch.with_log_append_time(now.wall_ms) } else { batch.with_create_time() };
+        let row = self.row_of(batch, terms.copy);
+        if is_idempotent {
+            if !self.producers.knows(row.pid) {
+                let part = self.part;
+                self.producers.make_room(fx.plan()).into_iter().for_each(|pid| fx.row(Op::DeleteProducer { part, pid }));
+            }
+            self.producers.apply(&row, now.mono_ms, fx.plan());
+        }
+        if self.unsettled.last().is_none_or(|(plan, _)| *plan != fx.plan()) {
+            self.unsettled.push((fx.plan(), row.base));
+        }
+        self.next_offset = row.last + 1;
+        let base_offset = row.base;
+        fx.append(row);
+        Ok(Appended { base_offset, log_append_time_ms, log_start_offset: self.log_start, plan: fx.plan() })
+    }
+
+    fn row_of(&self, batch: CheckedBatch, copy: bool) -> BatchRow {
+        let header = *batch.header();
+        let data = if copy { Bytes::copy_from_slice(batch.bytes()) } else { batch.into_bytes() };
+        BatchRow {
+            part: self.part,
+            base: self.next_offset,
+            last: self.next_offset + i64::from(header.last_offset_delta),
+            max_ts: header.max_timestamp,
+            flags: header.attributes,
+            pid: header.producer_id,
+            epoch: header.producer_epoch,
+            seq: header.base_sequence,
+            data,
+        }
+    }
+
+    /// The plan that wrote `offset`.
+    fn plan_of(&self, offset: i64) -> PlanNo {
+        self.unsettled.iter().rev().find(|(_, first)| *first <= offset).map_or(PlanNo::COMMITTED, |(plan, _)| *plan)
+    }
+
+    fn check_against_config(&self, batch: &CheckedBatch, config: &LogConfig, now: Now) -> Result<(), Box<Rejection>> {
+        if batch.size() > usize::try_from(config.max_message_bytes).unwrap_or_default() {
+            return Err(Box::new(Rejection::code(ErrorCode::MESSAGE_TOO_LARGE)));
+        }
+        let bad_keys = config.compacted && batch.has_null_key();
+        let bad_times = if batch.header().is_log_append_time() {
+            // Producers may not stamp for the broker; where it does not stamp itself, Kafka only minds if there is no timestamp.
+            config.log_append_time || batch.max_timestamp() < 0
+        } else {
+            !config.log_append_time
+                && (batch.min_timestamp().is_some_and(|least| is_out_of_range(least, config, now.wall_ms))
+                    || is_out_of_range(batch.max_timestamp(), config, now.wall_ms))
+        };
+        if bad_keys || bad_times { Err(self.bad_records(batch, config, now, bad_times)) } else { Ok(()) }
+    }
+
+    // Each record is judged by its key first, then by its timestamp; one bad timestamp decides the code (`LogValidator`).
+    fn bad_records(&self, batch: &CheckedBatch, config: &LogConfig, now: Now, bad_times: bool) -> Box<Rejection> {
+        let stamped = batch.header().is_log_append_time();
+        let keyless = |has_key: bool| config.compacted && !has_key;
+        let mistimed = |timestamp: i64| bad_times && (stamped || is_out_of_range(timestamp, config, now.wall_ms));
+        let by_key = batch.offending(RECORD_ERRORS_MAX, |_, has_key| keyless(has_key));
+        let by_time = batch.offending(RECORD_ERRORS_MAX, |timestamp, has_key| !keyless(has_key) && mistimed(timestamp));
+        let mut record_errors: Vec<BatchIndexAndErrorMessage> = by_key.iter().map(|index| record_error(*index, NO_KEY)).collect();
+        record_errors.extend(by_time.iter().map(|index| record_error(*index, if stamped { STAMPED } else { OUT_OF_RANGE })));
+        record_errors.sort_by_key(|error| error.batch_index);
+        record_errors.truncate(RECORD_ERRORS_MAX);
+        let (error_code, message) = if by_time.is_empty() {
+            (ErrorCode::INVALID_RECORD, "One or more records have been rejected: topics with cleanup.policy=compact need keys")
+        } else {
+            (ErrorCode::INVALID_TIMESTAMP, "One or more records have been rejected due to invalid timestamp")
+        };
+        Box::new(Rejection { record_errors, message: Some(Text::from_static(message)), ..*self.rejection(error_code) })
+    }
+
+    fn rejection(&self, error_code: ErrorCode) -> Box<Rejection> {
+        Box::new(Rejection { log_start_offset: self.log_start, ..Rejection::code(error_code) })
+    }
+
+    /// A batch of this partition is on disk.
+    pub(super) fn committed_batch(&mut self, row: &BatchRow) {
+        debug_assert_eq!(row.base, self.high_watermark, "commits come in the order of decisions");
+        self.high_watermark = row.last + 1;
+        self.max_timestamp = self.max_timestamp.max(row.max_ts);
+        self.unsettled.retain(|(_, first)| *first > row.last);
+    }
+
+    /// A new log start is on disk.
+    pub(super) fn committed_log_start(&mut self, log_start: i64) {
+        self.log_start = self.log_start.max(log_start);
+    }
+
+    /// Replaces what is durable by what the store holds, after a refused plan.
+    pub(super) fn reload(&mut self, row: &PartitionRow) {
+        debug_assert_eq!(row.next_offset, self.high_watermark, "what was shown is what is on disk");
+        if self.decided_log_start != row.log_start {
+            self.oldest_timestamp = None;
+        }
+        self.log_start = row.log_start;
+        self.decided_log_start = row.log_start;
+        self.high_watermark = row.next_offset;
+        self.next_offset = row.next_offset;
+        self.max_timestamp = row.max_ts;
+        self.unsettled.clear();
+        self.doomed = false;
+    }
+}
+
+const NO_KEY: &str = "Compacted topic cannot accept message without key";
+const OUT_OF_RANGE: &str = "Timestamp of the message is out of range";
+const STAMPED: &str = "Producer should not set timestamp type to LogAppendTime";
+
+fn record_error(batch_index: i32, message: &'static str) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage { batch_index, batch_index_error_message: Some(Text::from_static(message)) }
+}
+
+/// Whether a CreateTime topic refuses this timestamp; -1 is none and never refused.
+fn is_out_of_range(timestamp: i64, config: &LogConfig, now_ms: i64) -> bool {
+    let age_ms = now_ms.saturating_sub(timestamp);
+    timestamp != -1 && (age_ms > config.timestamp_before_max_ms || age_ms.saturating_neg() > config.timestamp_after_max_ms)
+}
