@@ -185,6 +185,7 @@ choose_ports() {
 # append synced before its ack). Sets BROKER_PID, BROKER_KIND, BROKER_DIR; log in DIR.log. Flags go to monolog only.
 spawn_broker() {
     BROKER_KIND=$1 BROKER_DIR=$2
+    KAFKA_STARTS=$(grep -c 'Kafka Server started' "$BROKER_DIR.log" 2>/dev/null)
     shift 2
     case $BROKER_KIND in
         monolog)
@@ -240,7 +241,6 @@ broker_ready_or_dead() { broker_ready || ! alive "$BROKER_PID"; }
 
 # start_broker KIND DIR [FLAG...]: spawn_broker, and back when it is ready.
 start_broker() {
-    KAFKA_STARTS=$(grep -c 'Kafka Server started' "$2.log" 2>/dev/null)
     spawn_broker "$@" || return 1
     if wait_for 60 "$BROKER_KIND to be ready" broker_ready_or_dead && alive "$BROKER_PID"; then return 0; fi
     say "$BROKER_KIND did not start; its log ends:"

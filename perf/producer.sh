@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Producing with Kafka's own tool: 1,000,000 x 500 B at 100,000/s on a cold and on a warm broker, MonKafka's own command with a
+# console consumer following live (tools of 3.9.1), and 1 KB records as fast as they go with the default batch.
+#   RUNS=3 RECORDS=1000000 THROUGHPUT=100000 BROKERS="monolog kafka kafka-synced" perf/producer.sh
+set -uo pipefail
+source "$(dirname "$0")/lib.sh"
+RECORDS=${RECORDS:-1000000}
+THROUGHPUT=${THROUGHPUT:-100000}
+
+follow_live() { # the consumer counts while the producer runs
+    local JAVA consumer
+    create_topic titi
+    java_command 3.9.1 console-consumer
+    (timeout 300 "${JAVA[@]}" --bootstrap-server "$BOOTSTRAP" --topic titi --from-beginning --max-messages "$RECORDS" 2>"$WORK/consumer.err" | wc -l >"$WORK/followed") &
+    consumer=$!
+    own $consumer
+    sleep 3 # until it is there
+    produce monkafka 3.9.1 titi "$RECORDS" 500 "$THROUGHPUT" acks=1 batch.size=16384 linger.ms=5
+    reap $consumer || true
+    record monkafka followed "$(cat "$WORK/followed")" records
+}
+
+begin_perf producer
+for RUN in $(seq "$RUNS"); do
+    for kind in ${BROKERS:-monolog kafka kafka-synced}; do
+        fresh_broker "$kind"
+        if [ "$kind" != kafka-synced ]; then
+            create_topic perf
+            produce cold 4.3.1 perf "$RECORDS" 500 "$THROUGHPUT" acks=all
+            produce warm 4.3.1 perf "$RECORDS" 500 "$THROUGHPUT" acks=all
+            follow_live
+        fi
+        create_topic unthrottled
+        produce unthrottled 4.3.1 unthrottled "$RECORDS" 1024 -1 acks=all
+        record_memory all
+        gone_broker
+    done
+done
+end_perf
