@@ -22,3 +22,6 @@ mod snapshot;
 mod trim;
 mod wal_scan;
 pub mod writer;
+
+#[cfg(test)]
+mod tests;

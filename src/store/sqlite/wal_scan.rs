@@ -18,7 +18,7 @@ pub(super) struct Scan {
     pub(super) frames: u32,
     /// Whole commits among them.
     pub(super) commits: u32,
-    /// Commits whose own frame is good, but which lie behind a bad frame. A torn end leaves at most one: each commit is
+    /// Commits at and behind the first bad frame, as far as they can be told. A torn end leaves at most one: each commit is
     /// synced before the next begins.
     pub(super) commits_lost: u32,
 }
@@ -58,8 +58,9 @@ pub(super) fn scan(path: &Path) -> io::Result<Scan> {
             let sum = checksum(big_endian, seed, &frame[..8]);
             checksum(big_endian, sum, &frame[FRAME_HEADER..]) == stored
         };
-        let commits = u32::from(intact && word(&frame, 4) != 0);
+        let first_bad = good && !intact;
         good &= intact;
+        let commits = u32::from((intact || first_bad) && frame_salt == current && word(&frame, 4) != 0);
         if good {
             found.frames += 1;
             found.commits += commits;

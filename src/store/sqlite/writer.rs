@@ -87,6 +87,12 @@ impl SqliteWriter {
         Ok(SqliteReader::new(db, Arc::clone(&self.shared)))
     }
 
+    /// The connection, to be put under pressure.
+    #[cfg(test)]
+    pub(super) fn db(&self) -> &Connection {
+        &self.db
+    }
+
     /// Runs `work` as one transaction. On an error nothing of it stays; any error but a full disk breaks the writer.
     fn transaction<T>(&mut self, doing: &str, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let db = &self.db;

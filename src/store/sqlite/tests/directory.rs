@@ -1,0 +1,170 @@
+//! The data directory: who may have it, who may see it, and what is refused untouched.
+
+use super::*;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+/// Set in a process that a test starts with itself as the program: the directory to open.
+const CHILD_DIR: &str = "MONOLOG_TEST_CHILD_DIR";
+
+/// Names, modes and contents of everything in a directory.
+fn listing(dir: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let describe = |entry: fs::DirEntry| {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        (entry.file_name().into_string().unwrap(), (mode, fs::read(entry.path()).unwrap()))
+    };
+    entries.map(describe).collect()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    listing(dir).into_keys().collect()
+}
+
+/// Not a test of its own: what the tests below run in another process.
+#[test]
+fn child_opens() {
+    let Ok(dir) = std::env::var(CHILD_DIR) else { return };
+    match open(Path::new(&dir), &options()) {
+        Ok(mut writer) => {
+            writer.commit(&birth(), 0).unwrap();
+            let _reader = writer.reader().unwrap();
+            println!("opened {:?}", names(Path::new(&dir)));
+        }
+        Err(error) => println!("{error:?}"),
+    }
+}
+
+fn open_in_child(dir: &Path, umask: &str) -> String {
+    let this = std::env::current_exe().unwrap();
+    let run = format!("umask {umask}; exec \"$0\" --exact store::sqlite::tests::directory::child_opens --nocapture");
+    let output = Command::new("sh").arg("-c").arg(run).arg(this).env(CHILD_DIR, dir).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_second_process_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    let before = listing(dir.path());
+    let said = open_in_child(dir.path(), "022");
+    assert!(said.contains("Locked(") && said.contains("in use by another monolog"), "{said}");
+    assert_eq!(listing(dir.path()), before);
+    assert!(matches!(open(dir.path(), &options()), Err(OpenError::Locked(_))), "nor may this process have it twice");
+    // The lock is held as long as any connection is open.
+    let reader = writer.reader().unwrap();
+    drop(writer);
+    assert!(matches!(open(dir.path(), &options()), Err(OpenError::Locked(_))));
+    drop(reader);
+    open(dir.path(), &options()).unwrap();
+}
+
+#[test]
+fn sqlite_itself_keeps_other_programs_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let _writer = open(dir.path(), &options()).unwrap();
+    // The lock file gone, as after a careless clean-up.
+    fs::remove_file(dir.path().join("lock")).unwrap();
+    let said = open_in_child(dir.path(), "022");
+    assert!(said.contains("Locked("), "{said}");
+}
+
+#[test]
+fn files_are_the_owners_alone_whatever_the_umask() {
+    for umask in ["000", "022", "077"] {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("a/b");
+        let said = open_in_child(&dir, umask);
+        assert!(said.contains(r#"opened ["lock", "monolog.db", "monolog.db-wal"]"#), "no -shm file, nothing else: {said}");
+        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+        for (name, (mode, _)) in listing(&dir) {
+            assert_eq!(mode, 0o600, "{name} with umask {umask}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_with_other_things_in_it_keeps_its_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("notes"), "mine").unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let _writer = open(dir.path(), &options()).unwrap();
+    assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(listing(dir.path())["monolog.db"].0, 0o600);
+}
+
+#[test]
+fn a_closed_store_is_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    let mut reader = writer.reader().unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    writer.commit(&plan(1, 50), 0).unwrap();
+    assert_eq!(read_all(&mut reader).unwrap().len(), 3);
+    assert_eq!(names(dir.path()), ["lock", "monolog.db", "monolog.db-wal"]);
+    drop(reader);
+    Box::new(writer).close().unwrap();
+    assert_eq!(names(dir.path()), ["lock", "monolog.db"]);
+}
+
+#[test]
+fn a_newer_schema_is_refused_by_name_and_untouched() {
+    for left_by in ["orderly", "killed"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = open(dir.path(), &options()).unwrap();
+        writer.commit(&birth(), 0).unwrap();
+        writer.db().pragma_update(None, "user_version", 2).unwrap();
+        match left_by {
+            "orderly" => Box::new(writer).close().unwrap(),
+            _ => drop(writer),
+        }
+        let before = listing(dir.path());
+        let refused = open(dir.path(), &options());
+        assert!(matches!(&refused, Err(OpenError::Newer(what)) if what.contains("schema 2")), "{refused:?}");
+        assert_eq!(listing(dir.path()), before);
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_untouched() {
+    let text = tempfile::tempdir().unwrap();
+    fs::write(text.path().join("monolog.db"), "these are my notes, and they are longer than nothing\n".repeat(50)).unwrap();
+    let foreign = tempfile::tempdir().unwrap();
+    let other = Connection::open(foreign.path().join("monolog.db")).unwrap();
+    other.execute_batch("CREATE TABLE notes(line); INSERT INTO notes VALUES ('mine')").unwrap();
+    let foreign_wal = tempfile::tempdir().unwrap();
+    let other_wal = Connection::open(foreign_wal.path().join("monolog.db")).unwrap();
+    other_wal.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE notes(line)").unwrap();
+    other.close().unwrap();
+    other_wal.close().unwrap();
+    for dir in [&text, &foreign, &foreign_wal] {
+        let before = listing(dir.path());
+        let refused = open(dir.path(), &options());
+        assert!(matches!(refused, Err(OpenError::Unusable(_))), "{refused:?}");
+        assert_eq!(listing(dir.path()), before);
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_a_directory_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    for path in [dir.path().join("file"), dir.path().join("file/below")] {
+        let refused = open(&path, &options());
+        assert!(matches!(&refused, Err(OpenError::Unusable(what)) if what.contains("file")), "{refused:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_birth_is_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("monolog.db"), "").unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    assert_eq!(writer.load().unwrap().cluster_id, CLUSTER);
+    let again = Options { birth_cluster_id: Uuid([9; 16]), ..options() };
+    Box::new(writer).close().unwrap();
+    assert_eq!(open(dir.path(), &again).unwrap().load().unwrap().cluster_id, CLUSTER);
+}
