@@ -1,0 +1,50 @@
+//! The loop of a reader thread: takes jobs from the queue that all readers share until nobody can write to it any more.
+//! Started by the server, one thread for each reader of the store.
+
+use super::{Answered, complete};
+use crate::base::budget::Budget;
+use crate::mail::cold::ColdJob;
+use crate::store::seam::Reader;
+use crossbeam_channel::Receiver;
+
+/// Does jobs until the queue is closed and empty.
+pub fn run(mut reader: Box<dyn Reader>, jobs: Receiver<ColdJob>, budget: Budget, answer: impl Fn(Answered)) {
+    for job in jobs {
+        answer(complete(reader.as_mut(), job, &budget));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cold::testing::{Broken, PART, batch, store};
+    use crate::mail::input::Input;
+    use crate::store::seam::StoreError;
+    use std::cell::RefCell;
+
+    fn retained(reader: Box<dyn Reader>, cutoffs: &[i64]) -> Vec<Option<(i64, i64)>> {
+        let (sender, jobs) = crossbeam_channel::unbounded();
+        for cutoff_ms in cutoffs {
+            sender.send(ColdJob::Retention { part: PART, from: 0, until: 3, cutoff_ms: *cutoff_ms }).unwrap();
+        }
+        drop(sender);
+        let answers = RefCell::new(Vec::new());
+        run(reader, jobs, Budget::new(1_000), |answered| match answered {
+            Answered::Engine(Input::Retained { part: PART, kept, until: 3, .. }) => answers.borrow_mut().push(kept),
+            other => panic!("not for the engine: {other:?}"),
+        });
+        answers.into_inner()
+    }
+
+    #[test]
+    fn jobs_are_done_in_order_until_the_queue_is_closed() {
+        let rows = vec![batch(0, &[10], 1), batch(1, &[30, 20], 1)];
+        assert_eq!(retained(Box::new(store(rows)), &[5, 20, 31]), [Some((0, 10)), Some((1, 30)), None]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept() {
+        let broken = Box::new(Broken(StoreError::Fatal("gone".to_owned())));
+        assert_eq!(retained(broken, &[20]), [Some((0, 20))]);
+    }
+}
