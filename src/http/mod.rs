@@ -1,1 +1,13 @@
-//! (room)
+//! The HTTP port: `guard` alone meets the network, tiny_http behind it sees complete and bounded requests on a private socket,
+//! `routes` answers them. Composed by `server`.
+
+pub mod guard;
+mod head;
+pub mod health;
+pub mod private;
+mod routes;
+pub mod serve;
+mod visit;
+
+#[cfg(test)]
+mod tests;
