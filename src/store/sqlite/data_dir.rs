@@ -12,7 +12,7 @@ const DATABASE: &str = "monolog.db";
 const WAL: &str = "monolog.db-wal";
 const LOCK: &str = "lock";
 /// What may lie in a directory that is ours alone.
-const OURS: [&str; 5] = [LOCK, DATABASE, WAL, "monolog.db-journal", "lost+found"];
+const OURS: [&str; 6] = [LOCK, DATABASE, WAL, "monolog.db-journal", "http.sock", "lost+found"];
 
 /// A data directory that this process holds the lock of; dropping it gives the lock back.
 #[derive(Debug)]
