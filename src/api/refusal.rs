@@ -94,7 +94,8 @@ fn spoil(response: &mut Response, entry_plans: &[PlanNo], from: PlanNo) {
     }
 }
 
-fn spoil_produce(response: &mut ProduceResponse, entry_plans: &[PlanNo], from: PlanNo) {
+/// Spoils what a Produce, finished or not, has in plans from `from` on.
+pub(super) fn spoil_produce(response: &mut ProduceResponse, entry_plans: &[PlanNo], from: PlanNo) {
     let entries = response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses);
     for (index, entry) in entries.enumerate() {
         let was_refused = entry_plans.get(index).is_none_or(|plan| *plan >= from);

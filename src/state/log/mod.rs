@@ -146,7 +146,7 @@ impl Log {
         Ok(appended)
     }
 
-    /// A plan is on disk: what it holds can be read. [`Effects`] must know of it already.
+    /// A plan is on disk: what it holds can be read.
     pub fn committed(&mut self, plan: &Plan, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {
         for row in &plan.batches {
             let Some(partition) = self.partitions.get_mut(&row.part) else { continue };
@@ -232,7 +232,7 @@ impl Log {
                 self.expiry.from = Some(*part);
                 break;
             }
-            looked_at += partition.producers.len() + 1;
+            looked_at += partition.producers.count() + 1;
             let (expired, oldest_ms) = partition.producers.expire(before_ms);
             expired.into_iter().for_each(|pid| fx.row(Op::DeleteProducer { part: *part, pid }));
             let expires_ms = oldest_ms.map(|used_ms| used_ms + PRODUCER_EXPIRY_MS);

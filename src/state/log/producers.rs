@@ -79,7 +79,7 @@ impl Producers {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_id.len()
     }
 
@@ -260,6 +260,6 @@ mod tests {
         let gone = producers.make_room(PlanNo(2));
         let tenth = PRODUCERS_PER_PARTITION_MAX as i64 / 10;
         assert_eq!(gone, (9 * tenth..10 * tenth).collect::<Vec<_>>());
-        assert_eq!(producers.len() as i64, 9 * tenth);
+        assert_eq!(producers.count() as i64, 9 * tenth);
     }
 }

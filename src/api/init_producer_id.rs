@@ -1,0 +1,31 @@
+//! InitProducerId (key 22): a producer id for an idempotent producer (`KafkaApis.handleInitProducerIdRequest`). Every call gives a
+//! new id with epoch 0; the answer waits for the plan that made the id impossible to hand out again. Version 3 may name the
+//! id that the producer had (KIP-360), which means something in transactions only.
+//!
+//! Transactions are not served: a transactional id gets TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients report at once and
+//! by name; COORDINATOR_NOT_AVAILABLE, the other candidate, they retry until they time out.
+
+use super::Call;
+use crate::base::time::Now;
+use crate::state::State;
+use crate::state::effects::Effects;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::message::Response;
+use crate::wire::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+
+/// Hands out the next id.
+pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: InitProducerIdRequest) {
+    let error_code = if request.transactional_id.is_some() {
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    } else if (request.producer_id == -1) != (request.producer_epoch == -1) {
+        ErrorCode::INVALID_REQUEST
+    } else if state.read_only {
+        ErrorCode::COORDINATOR_NOT_AVAILABLE
+    } else {
+        let (producer_id, taken_in) = state.producer_ids.allocate(fx);
+        let response = InitProducerIdResponse { producer_id, ..InitProducerIdResponse::default() };
+        return fx.reply_after(call.to, taken_in, Response::InitProducerId(response));
+    };
+    let response = InitProducerIdResponse { error_code, producer_id: -1, producer_epoch: -1, ..InitProducerIdResponse::default() };
+    fx.reply(call.to, Response::InitProducerId(response));
+}
