@@ -62,7 +62,7 @@ fn a_fork_of_a_memory_store_goes_its_own_way() {
 
 fn a_new_store_is_empty(mut rig: Rig) {
     assert_eq!(rig.load(), Image { cluster_id: CLUSTER, ..Image::default() });
-    assert_eq!(rig.bases(P0, 0, 10), []);
+    assert_eq!(rig.bases(P0, 0, 10), [0_i64; 0]);
     assert_eq!(rig.find(0, 10, TimestampTarget::Greatest), None);
     rig.settle();
     rig.writer.probe().unwrap();
@@ -76,13 +76,13 @@ fn batches_come_back_by_range(mut rig: Rig) {
         assert_eq!(rig.bases(P0, 0, 100), [0, 10, 15]);
         assert_eq!(rig.bases(P0, 9, 100), [0, 10, 15], "a batch that begins before `from` holds it");
         assert_eq!(rig.bases(P0, 10, 15), [10]);
-        assert_eq!(rig.bases(P0, 11, 15), [], "offsets may have gaps");
+        assert_eq!(rig.bases(P0, 11, 15), [0_i64; 0], "offsets may have gaps");
         assert_eq!(rig.bases(P0, 11, 16), [15]);
         assert_eq!(rig.bases(P0, 19, 20), [15]);
-        assert_eq!(rig.bases(P0, 20, 100), []);
-        assert_eq!(rig.bases(P0, 5, 5), []);
+        assert_eq!(rig.bases(P0, 20, 100), [0_i64; 0]);
+        assert_eq!(rig.bases(P0, 5, 5), [0_i64; 0]);
         assert_eq!(rig.bases(P1, 0, 100), [0, 1]);
-        assert_eq!(rig.bases(PartId(2), 0, 100), []);
+        assert_eq!(rig.bases(PartId(2), 0, 100), [0_i64; 0]);
         assert_eq!(rig.reader.read(P0, 15, 16, 1).unwrap(), [batch(P0, 15, 19, 1)]);
     });
 }
