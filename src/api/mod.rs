@@ -28,8 +28,12 @@ pub mod sync_group;
 mod testing;
 
 use crate::base::text::Text;
+use crate::base::time::Now;
 use crate::mail::input::{Peer, ReplyTo};
+use crate::state::State;
+use crate::state::effects::Effects;
 use crate::state::group::Caller;
+use crate::wire::message::Request;
 use std::sync::Arc;
 
 /// What a handler knows of the request beside its body.
@@ -54,5 +58,32 @@ impl Call {
             client_id: self.client_id.clone().unwrap_or_default(),
             client_host: self.peer.host.clone(),
         }
+    }
+}
+
+/// Decides one request. Produce is not among them: it may have to wait for room in a plan (see [`produce::ProduceWork`]).
+pub fn dispatch(state: &mut State, fx: &mut Effects, now: Now, call: Call, request: Request) {
+    match request {
+        Request::Produce(_) => unreachable!("the engine queues produces itself"),
+        Request::Fetch(request) => fetch::handle(state, fx, now, call, request),
+        Request::ListOffsets(request) => list_offsets::handle(state, fx, now, call, request),
+        Request::Metadata(request) => metadata::handle(state, fx, now, call, request),
+        Request::OffsetCommit(request) => offset_commit::handle(state, fx, now, call, request),
+        Request::OffsetFetch(request) => offset_fetch::handle(state, fx, now, call, request),
+        Request::FindCoordinator(request) => find_coordinator::handle(state, fx, now, call, request),
+        Request::JoinGroup(request) => join_group::handle(state, fx, now, call, request),
+        Request::Heartbeat(request) => heartbeat::handle(state, fx, now, call, request),
+        Request::LeaveGroup(request) => leave_group::handle(state, fx, now, call, request),
+        Request::SyncGroup(request) => sync_group::handle(state, fx, now, call, request),
+        Request::DescribeGroups(request) => describe_groups::handle(state, fx, now, call, request),
+        Request::ListGroups(request) => list_groups::handle(state, fx, now, call, request),
+        Request::ApiVersions(request) => api_versions::handle(state, fx, now, call, request),
+        Request::CreateTopics(request) => create_topics::handle(state, fx, now, call, request),
+        Request::DeleteTopics(request) => delete_topics::handle(state, fx, now, call, request),
+        Request::InitProducerId(request) => init_producer_id::handle(state, fx, now, call, request),
+        Request::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::handle(state, fx, now, call, request),
+        Request::DescribeConfigs(request) => describe_configs::handle(state, fx, now, call, request),
+        Request::DescribeCluster(request) => describe_cluster::handle(state, fx, now, call, request),
+        Request::DescribeTopicPartitions(request) => describe_topic_partitions::handle(state, fx, now, call, request),
     }
 }

@@ -35,7 +35,7 @@ pub fn complete(reader: &mut dyn Reader, job: ColdJob, budget: &Budget) -> Answe
                 log::error!("retention cannot read internal partition {}, everything in it is kept: {error}", part.0);
                 Some((from, cutoff_ms))
             });
-            Answered::Engine(Input::Retained { part, cutoff_ms, kept, until })
+            Answered::Engine(Input::Retained { part, kept, until })
         }
     }
 }

@@ -1,1 +1,200 @@
-//! When things happen: decide, seal, release, refuse.
+//! When things happen. The engine takes inputs and the time, lets `api` and `state` decide, seals what they wrote into plans,
+//! and releases answers when their plan is on disk. It has no socket, clock, thread or random source of its own: the engine
+//! thread in `server` drives it, and so does the simulator.
+
+use crate::api::produce::ProduceWork;
+use crate::api::{self, refusal};
+use crate::base::ids::PlanNo;
+use crate::base::time::Now;
+use crate::mail::input::{Envelope, Input, Outcome, Refusal};
+use crate::mail::output::Output;
+use crate::state::State;
+use crate::state::broker::Broker;
+use crate::state::effects::{Effects, Held};
+use crate::state::timers::Timer;
+use crate::store::plan::Image;
+use crate::wire::message::Request;
+use std::collections::VecDeque;
+
+/// How often a full disk is tried again.
+const PROBE_INTERVAL_MS: u64 = 1_000;
+
+/// All broker state and the pipeline of plans: at most one is being committed, one is being filled.
+pub struct Engine {
+    state: State,
+    fx: Effects,
+    now: Now,
+    in_flight: Option<PlanNo>,
+    /// Produces that wait for room in a plan, in the order of arrival; the frames they hold are charged to the memory budget.
+    waiting: VecDeque<ProduceWork>,
+    life: Life,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Serving,
+    Stopping,
+    Ended,
+}
+
+impl Engine {
+    /// Builds all state from what the store loaded. `seed` feeds generated ids.
+    pub fn new(image: Image, broker: Broker, seed: u64, now: Now) -> Engine {
+        Engine {
+            state: State::load(&image, broker, seed, now),
+            fx: Effects::new(),
+            now,
+            in_flight: None,
+            waiting: VecDeque::new(),
+            life: Life::Serving,
+        }
+    }
+
+    /// Decides one input. What is to be done comes out of [`Engine::take_outputs`].
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.now = now;
+        match input {
+            Input::Request(envelope) => self.request(*envelope),
+            Input::Disconnected(conn) => self.state.disconnected(conn, &mut self.fx, now),
+            Input::Committed(outcome) => self.plan_came_back(*outcome),
+            Input::Probed(has_room) => self.probed(has_room),
+            Input::Retained { part, kept, until } => {
+                self.state.log.retained(part, kept, until, &mut self.fx, &mut self.state.timers, now);
+            }
+            Input::Stop => self.life = self.life.max_with(Life::Stopping),
+        }
+    }
+
+    /// Lets time pass: everything that is due happens.
+    pub fn tick(&mut self, now: Now) {
+        self.now = now;
+        while let Some(timer) = self.state.timers.pop_due(now.mono_ms) {
+            match timer {
+                Timer::Probe => self.fx.output(Output::Probe),
+                timer => self.state.due(timer, &mut self.fx, now),
+            }
+        }
+    }
+
+    /// When [`Engine::tick`] has something to do next, monotonic ms; `None`: not before another input.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.state.timers.next_ms()
+    }
+
+    /// What the shell has to do, in order. Called after every batch of inputs: what gathered in it goes down as one plan.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        if self.life == Life::Stopping {
+            self.state.stop(&mut self.fx, self.now);
+        }
+        self.fill();
+        if self.in_flight.is_none() && self.life != Life::Ended {
+            self.send_plan();
+        }
+        if self.life == Life::Stopping && self.in_flight.is_none() && self.waiting.is_empty() {
+            self.life = Life::Ended;
+            self.fx.output(Output::Stopped);
+        }
+        self.fx.take_outputs()
+    }
+
+    /// What a store must hold, if everything decided is committed; `None` while something is on its way.
+    pub fn durable_image(&self) -> Option<Image> {
+        (self.in_flight.is_none() && !self.fx.has_rows() && self.waiting.is_empty()).then(|| self.state.image())
+    }
+
+    /// The state, for the simulator's invariants and for reports.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn request(&mut self, envelope: Envelope) {
+        if self.life == Life::Ended {
+            return;
+        }
+        let Envelope { to, api_version, client_id, peer, request, batches } = envelope;
+        let call = api::Call { to, api_version, client_id, peer };
+        match request {
+            Request::Produce(request) => {
+                self.waiting.push_back(ProduceWork::new(call, request, batches));
+                self.fill();
+            }
+            request => api::dispatch(&mut self.state, &mut self.fx, self.now, call, request),
+        }
+    }
+
+    /// Decides waiting produces, oldest first, while the plan being filled has room.
+    fn fill(&mut self) {
+        while let Some(work) = self.waiting.front_mut() {
+            if !work.advance(&mut self.state, &mut self.fx, self.now) {
+                break;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Sends the filled plan down. One without rows is complete already, since its predecessor is.
+    fn send_plan(&mut self) {
+        if self.fx.has_rows() {
+            let plan = self.fx.seal();
+            self.in_flight = Some(plan.no);
+            self.fx.output(Output::Commit(plan));
+            self.fill();
+        } else if self.fx.has_held() {
+            let plan = self.fx.seal();
+            let held = self.fx.release(plan.no);
+            self.answer(held);
+        }
+    }
+
+    fn plan_came_back(&mut self, outcome: Outcome) {
+        let Outcome { plan, result } = outcome;
+        assert_eq!(self.in_flight.take(), Some(plan.no), "plans come back one at a time, as they were sent");
+        match result {
+            Ok(()) => {
+                let held = self.fx.release(plan.no);
+                self.state.committed(&plan, &mut self.fx, self.now);
+                self.answer(held);
+            }
+            Err(refusal) => {
+                let (filling, held) = self.fx.refuse();
+                for work in &mut self.waiting {
+                    work.refuse(plan.no);
+                }
+                for held in held {
+                    refusal::refuse(held, plan.no, &mut self.fx);
+                }
+                match refusal {
+                    Refusal::Full(image) => {
+                        self.state.read_only = true;
+                        self.state.reload(&image, &[&plan, &filling], &mut self.fx, self.now);
+                        self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
+                    }
+                    Refusal::Fatal => {
+                        self.life = Life::Ended;
+                        self.fx.output(Output::Halt);
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, held: Vec<Held>) {
+        for held in held {
+            self.fx.output(Output::Answer { to: held.to, response: held.response });
+        }
+    }
+
+    fn probed(&mut self, has_room: bool) {
+        if has_room {
+            self.state.read_only = false;
+        } else if self.state.read_only {
+            self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
+        }
+    }
+}
+
+impl Life {
+    fn max_with(self, other: Life) -> Life {
+        if self == Life::Ended { self } else { other }
+    }
+}

@@ -79,8 +79,6 @@ pub enum Input {
     Retained {
         /// The partition that was looked at.
         part: PartId,
-        /// The cut-off that was asked for, ms since 1970.
-        cutoff_ms: i64,
         /// The first offset to keep, and the greatest timestamp up to there; `None`: nothing is to be kept of the range asked for.
         kept: Option<(i64, i64)>,
         /// The end of the range asked for.

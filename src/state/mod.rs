@@ -5,6 +5,7 @@ pub mod broker;
 pub mod configs;
 pub mod effects;
 pub mod group;
+mod image;
 pub mod log;
 pub mod producer_ids;
 pub mod timers;

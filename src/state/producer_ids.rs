@@ -32,6 +32,11 @@ impl ProducerIds {
         (id, self.taken_in)
     }
 
+    /// The stored counter, once everything decided is committed.
+    pub fn durable_next(&self) -> i64 {
+        self.end
+    }
+
     /// After a refused plan: a block that did not reach the disk is given up, and with it ids that no answer ever carried.
     pub fn reload(&mut self, durable_next: i64) {
         if self.end != durable_next {

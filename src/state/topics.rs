@@ -8,7 +8,7 @@ use super::configs::LogConfig;
 use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::limits::TOPIC_NAME_CHARS_MAX;
 use crate::base::text::Text;
-use crate::store::plan::Image;
+use crate::store::plan::{Image, TopicRow};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -67,6 +67,11 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// The topic as it is stored.
+    pub fn to_row(&self) -> TopicRow {
+        TopicRow { id: self.id, name: self.name.clone(), created_ms: self.created_ms, configs: self.configs.clone() }
+    }
+
     /// The partition with this index.
     pub fn partition(&self, index: i32) -> Option<PartId> {
         self.partitions.get(usize::try_from(index).ok()?).copied()
@@ -220,7 +225,7 @@ impl Topics {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::store::plan::{PartitionRow, TopicRow};
+    use crate::store::plan::PartitionRow;
 
     /// A broker with all defaults.
     pub fn broker() -> Broker {

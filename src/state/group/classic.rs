@@ -7,7 +7,7 @@ use super::offsets::Offset;
 use crate::base::ids::{PartId, PlanNo};
 use crate::base::text::Text;
 use crate::state::timers::Timer;
-use crate::store::plan::{GroupRow, Op};
+use crate::store::plan::{GroupRow, OffsetRow, Op};
 use crate::wire::error_code::ErrorCode;
 use bytes::Bytes;
 use std::cmp::Reverse;
@@ -352,7 +352,7 @@ impl Group {
     // The row.
 
     /// The group as it is stored.
-    pub(super) fn to_row(&self) -> GroupRow {
+    pub fn to_row(&self) -> GroupRow {
         GroupRow {
             id: self.id.clone(),
             protocol_type: self.protocol_type(),
@@ -362,6 +362,16 @@ impl Group {
             state_ms: self.state_ms,
             members: self.members.values().map(Member::to_row).collect(),
         }
+    }
+
+    /// Whether the store holds a row of it, once everything decided is committed.
+    pub fn has_row(&self) -> bool {
+        self.has_row
+    }
+
+    /// Its committed offsets as they are stored.
+    pub fn offset_rows(&self) -> Vec<OffsetRow> {
+        self.offsets.iter().map(|(part, offset)| offset.to_row(&self.id, *part)).collect()
     }
 
     /// Stores generation, members and assignments.

@@ -7,7 +7,7 @@ use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::configs::LogConfig;
 use crate::state::effects::Effects;
-use crate::store::plan::{BatchRow, Op, PartitionRow};
+use crate::store::plan::{BatchRow, Op, PartitionRow, ProducerRow};
 use crate::wire::batch::CheckedBatch;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::produce::BatchIndexAndErrorMessage;
@@ -130,6 +130,16 @@ impl Partition {
     /// The next offset to be given. Decided, for the owner's eyes only.
     pub fn next_offset(&self) -> i64 {
         self.next_offset
+    }
+
+    /// The first offset that can be read. Decided, for the owner's eyes only.
+    pub fn decided_log_start(&self) -> i64 {
+        self.decided_log_start
+    }
+
+    /// What is known of its producers, sorted by id. Decided.
+    pub fn producer_rows(&self) -> Vec<ProducerRow> {
+        self.producers.rows()
     }
 
     /// The greatest timestamp ever committed, ms since 1970, -1 for none.
