@@ -110,3 +110,138 @@ impl Group {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Client, World, client, static_client};
+    use super::*;
+
+    fn offset(part: i64, metadata: &str) -> NewOffset {
+        NewOffset { part: PartId(part), offset: 7, leader_epoch: -1, metadata: Text::from(metadata) }
+    }
+
+    #[test]
+    fn an_offset_is_kept_as_it_was_given() {
+        let mut world = World::new();
+        assert_eq!(world.offset_commit(&client(1), 1, 5), ErrorCode::NONE);
+        let kept = Offset {
+            offset: 5,
+            leader_epoch: 4,
+            metadata: Text::from("m"),
+            commit_ms: world.now.wall_ms,
+            expire_ms: -1,
+            written_in: world.fx.plan(),
+        };
+        assert_eq!(world.groups.get("g").unwrap().offset(PartId(1)), (Some(&kept), world.fx.plan()));
+        world.commit();
+        assert_eq!(world.image.offsets, [kept.to_row(&Text::from("g"), PartId(1))]);
+        world.offset_commit(&client(1), 1, 3);
+        assert_eq!(world.offset(1), Some(3), "offsets may go back");
+    }
+
+    #[test]
+    fn anyone_commits_to_a_group_without_members() {
+        let mut world = World::new();
+        assert_eq!(world.offset_commit(&client(1), 1, 5), ErrorCode::NONE);
+        let group = world.groups.get("g").unwrap();
+        assert_eq!((group.state().name(), group.protocol_type(), group.generation()), ("Empty", Text::default(), 0));
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.leave(&members[0]);
+        assert_eq!(world.offset_commit(&client(2), 1, 6), ErrorCode::NONE, "a reset by an admin");
+        assert_eq!(world.offset_commit(&members[0], 1, 7), ErrorCode::UNKNOWN_MEMBER_ID, "who was a member is one no more");
+    }
+
+    #[test]
+    fn a_generation_without_its_group_is_an_error_by_version() {
+        let mut world = World::new();
+        for (version, error) in [(8, ErrorCode::ILLEGAL_GENERATION), (9, ErrorCode::GROUP_ID_NOT_FOUND)] {
+            let late = Client { version, generation: 3, member_id: Text::from("x"), ..client(1) };
+            assert_eq!(world.offset_commit(&late, 1, 5), error);
+        }
+        assert!(world.groups.is_empty());
+    }
+
+    #[test]
+    fn members_commit_by_id_and_generation() {
+        let mut world = World::new();
+        let mut members = [client(1), static_client(2)];
+        world.form(&mut members);
+        let [a, b] = members;
+        let mut refused = |client: Client| world.offset_commit(&client, 1, 5);
+        assert_eq!(refused(client(9)), ErrorCode::UNKNOWN_MEMBER_ID, "an outsider");
+        assert_eq!(refused(Client { member_id: Text::from("x"), ..a.clone() }), ErrorCode::UNKNOWN_MEMBER_ID);
+        assert_eq!(refused(Client { member_id: Text::default(), ..a.clone() }), ErrorCode::UNKNOWN_MEMBER_ID);
+        assert_eq!(refused(Client { member_id: a.member_id.clone(), ..b.clone() }), ErrorCode::FENCED_INSTANCE_ID);
+        assert_eq!(refused(Client { generation: 0, ..a.clone() }), ErrorCode::ILLEGAL_GENERATION);
+        assert_eq!(refused(Client { generation: -1, ..a.clone() }), ErrorCode::ILLEGAL_GENERATION);
+        assert_eq!(world.offset(1), None);
+        assert_eq!(world.offset_commit(&a, 1, 5), ErrorCode::NONE);
+    }
+
+    #[test]
+    fn commits_go_on_while_partitions_are_given_up_and_stop_with_the_new_generation() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        let [mut a] = members;
+        let mut b = client(2);
+        let new = world.enter(&mut b);
+        assert_eq!(world.state(), "PreparingRebalance");
+        assert_eq!(world.offset_commit(&a, 1, 5), ErrorCode::NONE);
+        let old = a.clone();
+        let to = world.join(&a);
+        world.joined(&mut a, to);
+        world.joined(&mut b, new);
+        assert_eq!(world.offset_commit(&old, 1, 6), ErrorCode::ILLEGAL_GENERATION);
+        assert_eq!(world.offset_commit(&a, 1, 6), ErrorCode::REBALANCE_IN_PROGRESS);
+        assert_eq!(world.offset(1), Some(5));
+    }
+
+    #[test]
+    fn a_commit_keeps_the_session() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        for _ in 0..3 {
+            world.pass(9_000);
+            assert_eq!(world.offset_commit(&members[0], 1, 5), ErrorCode::NONE);
+            world.commit();
+        }
+        assert_eq!(world.state(), "Stable");
+    }
+
+    #[test]
+    fn long_metadata_fails_its_own_partition_only() {
+        let mut world = World::new();
+        // 4,096 characters in 8,192 bytes are as long as Kafka allows.
+        let offsets = [offset(1, &"é".repeat(4_096)), offset(2, &"x".repeat(4_097)), offset(3, "")];
+        let errors = world.offset_commit_of(&client(1), -1, &offsets);
+        assert_eq!(errors, [ErrorCode::NONE, ErrorCode::OFFSET_METADATA_TOO_LARGE, ErrorCode::NONE]);
+        assert_eq!((world.offset(1), world.offset(2), world.offset(3)), (Some(7), None, Some(7)));
+    }
+
+    #[test]
+    fn without_room_on_the_disk_nothing_is_kept() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.read_only = true;
+        assert_eq!(world.offset_commit(&members[0], 1, 5), ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        assert_eq!(world.offset_commit(&Client { group: Text::from("h"), ..client(2) }, 1, 5), ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        assert!(!world.fx.has_rows() && !world.groups.contains("h"));
+        assert_eq!(world.offset(1), None);
+    }
+
+    #[test]
+    fn what_groups_keep_is_bounded() {
+        let mut world = World::new();
+        world.offset_commit(&client(1), 1, 5);
+        let before = world.groups.bytes;
+        world.groups.bytes = GROUP_BYTES_MAX;
+        assert_eq!(world.offset_commit(&client(1), 2, 5), ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
+        assert_eq!(world.offset_commit(&client(1), 1, 6), ErrorCode::NONE, "in place of what is there");
+        assert_eq!(world.groups.bytes, GROUP_BYTES_MAX);
+        world.groups.bytes = before;
+    }
+}

@@ -66,3 +66,172 @@ impl Group {
         ops
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::commit::NewOffset;
+    use super::super::testing::{Client, World, client};
+    use super::*;
+    use crate::base::text::Text;
+
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+    impl World {
+        /// What the engine does when the timer that it set by `next_expiry_ms` is due.
+        fn expire(&mut self) {
+            let (groups, mut turn) = self.turn();
+            groups.expire(&mut turn);
+        }
+
+        /// How long until something may expire, in whole days.
+        fn days(&self) -> Option<i64> {
+            self.groups.next_expiry_ms().map(|at_ms| (at_ms - self.now.wall_ms) / DAY_MS as i64)
+        }
+    }
+
+    #[test]
+    fn a_group_that_only_commits_expires_by_its_commits() {
+        let mut world = World::new();
+        assert_eq!(world.groups.next_expiry_ms(), None);
+        world.offset_commit(&client(1), 1, 5);
+        assert_eq!(world.days(), Some(7));
+        world.pass(3 * DAY_MS);
+        world.offset_commit(&client(1), 2, 5);
+        world.commit();
+        world.pass(4 * DAY_MS - 1);
+        world.expire();
+        assert!(!world.fx.has_rows());
+        world.pass(1);
+        world.expire();
+        assert_eq!((world.offset(1), world.offset(2)), (None, Some(5)));
+        assert_eq!(world.days(), Some(3));
+        world.commit();
+        assert_eq!(world.image.offsets.len(), 1);
+        world.pass(3 * DAY_MS);
+        world.expire();
+        assert!(world.groups.is_empty());
+        assert_eq!((world.groups.next_expiry_ms(), world.groups.removed_in()), (None, world.fx.plan()));
+        world.commit();
+        assert!(world.image.offsets.is_empty());
+    }
+
+    #[test]
+    fn an_empty_groups_week_begins_when_it_became_empty() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.offset_commit(&members[0], 1, 5);
+        world.commit();
+        for _ in 0..3 * 24 * 60 * 60 / 9 {
+            world.pass(9_000);
+            world.heartbeat(&members[0]);
+        }
+        world.leave(&members[0]);
+        world.commit();
+        assert_eq!(world.days(), Some(7));
+        world.pass(7 * DAY_MS - 1);
+        world.expire();
+        assert_eq!(world.offset(1), Some(5));
+        world.pass(1);
+        world.expire();
+        assert!(world.groups.is_empty());
+        world.commit();
+        assert!(world.image.groups.is_empty() && world.image.offsets.is_empty());
+    }
+
+    #[test]
+    fn a_retention_time_of_the_client_wins() {
+        let mut world = World::new();
+        let offset = |part| NewOffset { part: PartId(part), offset: 5, leader_epoch: -1, metadata: Text::default() };
+        world.offset_commit_of(&client(1), 60_000, &[offset(1)]);
+        world.offset_commit_of(&client(1), -1, &[offset(2)]);
+        world.pass(59_999);
+        world.expire();
+        assert_eq!(world.offset(1), Some(5));
+        world.pass(1);
+        world.expire();
+        assert_eq!((world.offset(1), world.offset(2)), (None, Some(5)));
+    }
+
+    #[test]
+    fn consumers_at_work_lose_only_offsets_of_topics_they_no_longer_want() {
+        // Subscription to "t", in version 0.
+        const WANTS_T: &str = "\0\0\0\0\0\x01\0\x01t\0\0\0\0";
+        for (metadata, protocol_type, goes) in [(WANTS_T, "consumer", true), ("unreadable", "consumer", false), (WANTS_T, "connect", false)]
+        {
+            let mut world = World::new();
+            let mut members = [Client { protocols: vec![("range", metadata)], protocol_type: Text::from(protocol_type), ..client(1) }];
+            world.form(&mut members);
+            world.offset_commit(&members[0], 1, 5);
+            world.offset_commit(&members[0], 3, 5);
+            world.commit();
+            assert_eq!(world.days(), goes.then_some(7));
+            for _ in 0..8 * 24 * 60 * 60 / 9 {
+                world.pass(9_000);
+                world.heartbeat(&members[0]);
+            }
+            world.expire();
+            assert_eq!((world.offset(1), world.offset(3)), (Some(5), (!goes).then_some(5)), "{protocol_type} {metadata:?}");
+            assert_eq!((world.state(), world.groups.next_expiry_ms()), ("Stable", None));
+            // The same after a restart, when nobody has looked yet.
+            world.restart();
+            world.expire();
+            assert_eq!(world.offset(1), Some(5));
+            assert_eq!(world.groups.next_expiry_ms(), None);
+        }
+    }
+
+    #[test]
+    fn a_group_without_members_and_offsets_goes_unless_someone_is_about_to_join() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.leave(&members[0]);
+        world.commit();
+        world.join(&Client { session_ms: 1_800_000, ..client(2) });
+        world.pass(CHECK_INTERVAL_MS as u64 - 1);
+        world.expire();
+        assert!(!world.fx.has_rows());
+        world.pass(1);
+        world.expire();
+        assert_eq!(world.state(), "Empty");
+        assert_eq!(world.groups.next_expiry_ms(), Some(world.now.wall_ms + CHECK_INTERVAL_MS));
+        world.pass(2_000_000);
+        world.expire();
+        world.commit();
+        assert!(world.groups.is_empty() && world.image.groups.is_empty());
+        assert_eq!(world.groups.bytes, 0);
+    }
+
+    #[test]
+    fn without_room_on_the_disk_everything_stays_and_is_looked_at_later() {
+        let mut world = World::new();
+        world.offset_commit(&client(1), 1, 5);
+        world.commit();
+        world.pass(7 * DAY_MS);
+        world.read_only = true;
+        world.expire();
+        assert!(!world.fx.has_rows());
+        assert_eq!(world.groups.next_expiry_ms(), Some(world.now.wall_ms + CHECK_INTERVAL_MS));
+        world.read_only = false;
+        world.pass(CHECK_INTERVAL_MS as u64);
+        world.expire();
+        assert!(world.groups.is_empty());
+    }
+
+    #[test]
+    fn offsets_of_a_deleted_topic_go_with_it() {
+        let mut world = World::new();
+        world.offset_commit(&client(1), 1, 5);
+        world.offset_commit(&client(1), 3, 5);
+        world.commit();
+        let (groups, mut turn) = world.turn();
+        groups.forget_partitions(&[PartId(1), PartId(2)], &mut turn);
+        assert_eq!((world.offset(1), world.offset(3)), (None, Some(5)));
+        assert_eq!(world.groups.get("g").unwrap().offset(PartId(1)).1, world.fx.plan(), "who misses it waits for that");
+        let (groups, mut turn) = world.turn();
+        groups.forget_partitions(&[PartId(3)], &mut turn);
+        assert!(world.groups.is_empty());
+        assert_eq!((world.groups.removed_in(), world.groups.bytes), (world.fx.plan(), 0));
+    }
+}

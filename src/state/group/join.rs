@@ -335,3 +335,318 @@ fn refuse(turn: &mut Turn, caller: &Caller, member_id: &str, error: ErrorCode) {
     let to: ReplyTo = caller.to;
     turn.fx.reply(to, Response::JoinGroup(join_error(caller.api_version, member_id.into(), error)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Client, World, client, static_client};
+    use super::*;
+
+    #[test]
+    fn a_join_is_checked_in_kafkas_order() {
+        let mut world = World::new();
+        let mut refused = |change: &dyn Fn(&mut Client)| {
+            let mut client = client(1);
+            change(&mut client);
+            let to = world.join(&client);
+            let answer = world.join_answer(to);
+            assert_eq!((answer.generation_id, answer.protocol_name, answer.leader), (-1, None, Text::default()));
+            assert!(world.groups.is_empty(), "a refused join makes no group");
+            (answer.error_code, answer.member_id)
+        };
+        let id = Text::from("x");
+        let no_group = refused(&|client| (client.group, client.session_ms) = (Text::default(), 1));
+        assert_eq!(no_group, (ErrorCode::INVALID_GROUP_ID, Text::default()));
+        for session_ms in [5_999, 1_800_001] {
+            let answer = refused(&|client| (client.session_ms, client.member_id) = (session_ms, id.clone()));
+            assert_eq!(answer, (ErrorCode::INVALID_SESSION_TIMEOUT, id.clone()));
+        }
+        assert_eq!(refused(&|client| client.member_id = id.clone()), (ErrorCode::UNKNOWN_MEMBER_ID, id.clone()));
+        assert_eq!(refused(&|client| client.protocols.clear()).0, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+        assert_eq!(refused(&|client| client.protocol_type = Text::default()).0, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+    }
+
+    #[test]
+    fn old_versions_hear_of_no_null_protocol() {
+        let mut world = World::new();
+        let to = world.join(&Client { version: 6, group: Text::default(), ..client(1) });
+        assert_eq!(world.join_answer(to).protocol_name, Some(Text::default()));
+    }
+
+    #[test]
+    fn a_new_dynamic_member_comes_back_with_the_id_it_was_given() {
+        let mut world = World::new();
+        let mut a = client(1);
+        let to = world.join(&a);
+        let answer = world.join_answer(to);
+        assert_eq!(answer.error_code, ErrorCode::MEMBER_ID_REQUIRED);
+        assert!(answer.member_id.starts_with("app-") && answer.member_id.len() == 4 + 36);
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 0, "it is no member yet");
+        a.member_id = answer.member_id;
+        let to = world.join(&a);
+        assert!(world.waits(to));
+        world.pass(0);
+        let answer = world.joined(&mut a, to);
+        assert_eq!((answer.generation_id, answer.leader), (1, a.member_id.clone()));
+        assert_eq!((answer.protocol_type, answer.protocol_name), (Some(Text::from("consumer")), Some(Text::from("range"))));
+        assert_eq!(answer.members.len(), 1);
+        assert_eq!(answer.members[0].metadata, "a");
+    }
+
+    #[test]
+    fn up_to_version_3_a_new_member_joins_at_once() {
+        let mut world = World::new();
+        let mut a = Client { version: 3, ..client(1) };
+        let to = world.join(&a);
+        world.pass(0);
+        world.joined(&mut a, to);
+        assert!(a.member_id.starts_with("app-"));
+    }
+
+    #[test]
+    fn version_0_has_one_timeout_for_both() {
+        let mut world = World::new();
+        world.join(&Client { version: 0, rebalance_ms: -1, ..client(1) });
+        assert_eq!(world.groups.get("g").unwrap().rebalance_timeout_ms(), 10_000);
+    }
+
+    #[test]
+    fn an_id_that_is_not_used_expires_and_the_group_with_it() {
+        let mut world = World::new();
+        let mut a = client(1);
+        let to = world.join(&a);
+        a.member_id = world.join_answer(to).member_id;
+        world.pass(9_999);
+        assert!(world.groups.contains("g"));
+        world.pass(1);
+        assert!(world.groups.is_empty());
+        assert_eq!((world.groups.bytes, world.timers.next_ms()), (0, None));
+        let to = world.join(&a);
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::UNKNOWN_MEMBER_ID);
+    }
+
+    #[test]
+    fn members_must_have_type_and_a_protocol_in_common() {
+        let mut world = World::new();
+        world.form(&mut [client(1)]);
+        let other_type = Client { protocol_type: Text::from("connect"), ..client(2) };
+        let other_protocol = Client { protocols: vec![("sticky", "s")], ..client(2) };
+        for other in [other_type, other_protocol] {
+            let to = world.join(&other);
+            assert_eq!(world.join_answer(to).error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+        }
+        assert_eq!(world.state(), "Stable");
+    }
+
+    #[test]
+    fn rejoining_unchanged_is_answered_with_the_generation_as_it_is() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        let leader = world.leader();
+        let follower = members.iter_mut().find(|member| member.member_id != leader).unwrap();
+        let to = world.join(follower);
+        let answer = world.joined(follower, to);
+        assert_eq!((answer.generation_id, answer.leader, answer.members.len()), (1, leader, 0));
+        assert_eq!(world.state(), "Stable");
+        follower.protocols[0].1 = "changed";
+        let to = world.join(follower);
+        assert!(world.waits(to));
+        assert_eq!(world.state(), "PreparingRebalance");
+    }
+
+    #[test]
+    fn a_leader_that_rejoins_rebalances_and_in_completing_rebalance_gets_the_members_again() {
+        let mut world = World::new();
+        let mut a = client(1);
+        let to = world.enter(&mut a);
+        world.pass(0);
+        world.joined(&mut a, to);
+        let to = world.join(&a);
+        let answer = world.joined(&mut a, to);
+        assert_eq!((world.state(), answer.generation_id, answer.members.len()), ("CompletingRebalance", 1, 1));
+        world.assign(&[a.clone()]);
+        let to = world.join(&a);
+        assert_eq!(world.joined(&mut a, to).generation_id, 2);
+        assert_eq!(world.state(), "CompletingRebalance");
+    }
+
+    #[test]
+    fn the_earlier_of_two_joins_of_one_member_is_let_go() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let first = world.join(&members[0]);
+        let second = world.join(&members[0]);
+        let answer = world.join_answer(first);
+        assert_eq!((answer.error_code, answer.generation_id), (ErrorCode::REBALANCE_IN_PROGRESS, -1));
+        let other = world.join(&members[1]);
+        assert_eq!(world.join_answer(second).generation_id, 2);
+        assert_eq!(world.join_answer(other).generation_id, 2);
+    }
+
+    #[test]
+    fn a_static_follower_that_restarts_changes_nothing_for_the_others() {
+        let mut world = World::new();
+        let mut members = [static_client(1), static_client(2)];
+        world.form(&mut members);
+        let leader = world.leader();
+        let index = members.iter().position(|member| member.member_id != leader).unwrap();
+        let old = members[index].clone();
+        let mut new = Client { member_id: Text::default(), ..old.clone() };
+        let to = world.join(&new);
+        assert!(world.waits(to), "its new id is stored first");
+        world.commit();
+        let answer = world.joined(&mut new, to);
+        assert_eq!((answer.generation_id, answer.leader, answer.skip_assignment, answer.members.len()), (1, leader, false, 0));
+        assert!(new.member_id.starts_with(&format!("{}-", new.instance_id.as_deref().unwrap())) && new.member_id != old.member_id);
+        assert_eq!(world.state(), "Stable");
+        let to = world.sync(&new, &[]);
+        assert!(world.is_assigned(to, ["0", "1"][index]), "it keeps what the old one had");
+        assert_eq!(world.heartbeat(&new), ErrorCode::NONE);
+        assert_eq!(world.heartbeat(&old), ErrorCode::FENCED_INSTANCE_ID);
+        assert_eq!(world.offset_commit(&old, 1, 5), ErrorCode::FENCED_INSTANCE_ID);
+        assert_eq!(world.leave(&old).0[0].error_code, ErrorCode::FENCED_INSTANCE_ID);
+        let (to, join) = (world.sync(&old, &[]), world.join(&old));
+        assert_eq!(world.sync_answer(to).error_code, ErrorCode::FENCED_INSTANCE_ID);
+        assert_eq!(world.join_answer(join).error_code, ErrorCode::FENCED_INSTANCE_ID);
+        world.pass(9_000);
+        assert_eq!(world.heartbeat(&new), ErrorCode::NONE, "the old id's session is nobody's");
+    }
+
+    #[test]
+    fn a_static_leader_that_restarts_skips_the_assignment() {
+        for (version, skips) in [(9, true), (8, false)] {
+            let mut world = World::new();
+            let mut members = [Client { version, ..static_client(1) }];
+            world.form(&mut members);
+            let old = members[0].clone();
+            let mut new = Client { member_id: Text::default(), ..old.clone() };
+            let to = world.join(&new);
+            world.commit();
+            let answer = world.joined(&mut new, to);
+            assert_eq!(answer.skip_assignment, skips);
+            assert_eq!(answer.members.len(), usize::from(skips));
+            assert_eq!(answer.leader, if skips { new.member_id.clone() } else { old.member_id });
+            assert_eq!((world.state(), world.generation(), world.leader()), ("Stable", 1, new.member_id.clone()));
+            let to = world.sync(&new, &[]);
+            assert!(world.is_assigned(to, "0"));
+            world.restart();
+            assert_eq!(world.heartbeat(&new), ErrorCode::NONE, "the new id was stored");
+        }
+    }
+
+    #[test]
+    fn a_static_restart_that_changes_the_protocol_or_meets_an_assignment_rebalances() {
+        let mut world = World::new();
+        let mut members = [static_client(1)];
+        world.form(&mut members);
+        let mut new = Client { member_id: Text::default(), ..members[0].clone() };
+        new.protocols = vec![("roundrobin", "b")];
+        let to = world.join(&new);
+        let answer = world.joined(&mut new, to);
+        assert_eq!((answer.generation_id, answer.protocol_name), (2, Some(Text::from("roundrobin"))));
+        // Now in CompletingRebalance; the parked sync of a follower would be in vain.
+        assert_eq!(world.state(), "CompletingRebalance");
+        let mut newer = Client { member_id: Text::default(), ..new.clone() };
+        let to = world.join(&newer);
+        assert_eq!(world.joined(&mut newer, to).generation_id, 3);
+        assert_eq!(world.heartbeat(&new), ErrorCode::FENCED_INSTANCE_ID);
+    }
+
+    #[test]
+    fn parked_requests_of_a_displaced_incarnation_are_fenced() {
+        let mut world = World::new();
+        let mut members = [static_client(1), client(2)];
+        world.form(&mut members);
+        members[1].protocols[0].1 = "changed";
+        let other = world.join(&members[1]);
+        let old = world.join(&members[0]);
+        let answer = world.join_answer(old);
+        assert_eq!(answer.generation_id, 2, "both are back");
+        assert!(!world.waits(other));
+        // A third one makes the static member join again, and then it is replaced while it waits.
+        let mut third = client(3);
+        world.enter(&mut third);
+        let old = world.join(&members[0]);
+        assert!(world.waits(old));
+        let mut new = Client { member_id: Text::default(), ..members[0].clone() };
+        let to = world.join(&new);
+        let fenced = world.join_answer(old);
+        assert_eq!((fenced.error_code, fenced.member_id), (ErrorCode::FENCED_INSTANCE_ID, members[0].member_id.clone()));
+        world.join(&members[1]);
+        assert_eq!(world.joined(&mut new, to).generation_id, 3);
+        // And while its sync waits for the leader's.
+        let leader = world.leader();
+        if new.member_id != leader {
+            let parked = world.sync(&new, &[]);
+            world.join(&Client { member_id: Text::default(), ..new.clone() });
+            assert_eq!(world.sync_answer(parked).error_code, ErrorCode::FENCED_INSTANCE_ID);
+        }
+    }
+
+    #[test]
+    fn a_pending_id_cannot_be_a_static_members() {
+        let mut world = World::new();
+        let mut a = client(1);
+        let to = world.join(&a);
+        a.member_id = world.join_answer(to).member_id;
+        a.instance_id = Some(Text::from("i"));
+        let to = world.join(&a);
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::UNKNOWN_SERVER_ERROR);
+    }
+
+    #[test]
+    fn without_room_on_the_disk_a_static_member_waits_with_its_restart() {
+        let mut world = World::new();
+        let mut members = [static_client(1)];
+        world.form(&mut members);
+        world.read_only = true;
+        let to = world.join(&Client { member_id: Text::default(), ..members[0].clone() });
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        assert!(!world.fx.has_rows());
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
+    }
+
+    #[test]
+    fn metadata_is_bounded_and_names_count_once() {
+        let mut world = World::new();
+        let huge: &'static str = Box::leak("x".repeat(MEMBER_METADATA_BYTES_MAX).into_boxed_str());
+        let mut a = client(1);
+        a.protocols = vec![("range", huge)];
+        let to = world.join(&a);
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::INVALID_REQUEST);
+        a.protocols = vec![("range", "first"), ("range", "second")];
+        world.form(std::slice::from_mut(&mut a));
+        let group = world.groups.get("g").unwrap();
+        assert_eq!(group.members().next().unwrap().protocols, [(Text::from("range"), Bytes::from_static(b"first"))]);
+    }
+
+    #[test]
+    fn what_all_groups_keep_is_bounded() {
+        let mut world = World::new();
+        world.form(&mut [client(1)]);
+        let before = world.groups.bytes;
+        world.groups.bytes = GROUP_BYTES_MAX;
+        let to = world.join(&client(2));
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::GROUP_MAX_SIZE_REACHED);
+        world.groups.bytes = before;
+        let group = world.groups.get("g").unwrap();
+        let members: usize = group.members().map(Member::bytes).sum();
+        assert_eq!(group.bytes, before);
+        assert!(members > 0 && members < before);
+    }
+
+    #[test]
+    fn a_full_group_takes_nobody_in() {
+        let mut world = World::new();
+        world.delay_ms = 1_000;
+        for number in 0..GROUP_MEMBERS_MAX as u32 {
+            world.join(&Client { version: 3, ..client(number) });
+        }
+        let to = world.join(&Client { version: 3, ..client(0) });
+        let answer = world.join_answer(to);
+        assert_eq!((answer.error_code, answer.member_id), (ErrorCode::GROUP_MAX_SIZE_REACHED, Text::default()));
+        assert_eq!(world.groups.get("g").unwrap().members().count(), GROUP_MEMBERS_MAX);
+    }
+}

@@ -165,3 +165,272 @@ pub(super) fn is_of_group(timer: &Timer) -> Option<&Text> {
         Timer::Fetch(_) | Timer::Retention | Timer::Expiry | Timer::Probe => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Client, World, client, static_client};
+    use super::*;
+
+    fn leave(world: &mut World, members: &[(&str, Option<&str>)]) -> Vec<ErrorCode> {
+        let identity = |(member_id, instance_id): &(&str, Option<&str>)| MemberIdentity {
+            member_id: Text::from(*member_id),
+            group_instance_id: instance_id.map(Text::from),
+            reason: None,
+        };
+        let members: Vec<MemberIdentity> = members.iter().map(identity).collect();
+        let (groups, mut turn) = world.turn();
+        let (responses, _) = groups.leave(&mut turn, &Text::from("g"), &members).unwrap();
+        assert!(responses.iter().zip(&members).all(|(a, b)| a.member_id == b.member_id && a.group_instance_id == b.group_instance_id));
+        responses.into_iter().map(|response| response.error_code).collect()
+    }
+
+    #[test]
+    fn leaving_rebalances_at_once_and_completes_a_join_phase() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2), client(3)];
+        world.form(&mut members);
+        assert_eq!(world.leave(&members[0]).0[0].error_code, ErrorCode::NONE);
+        assert_eq!(world.heartbeat(&members[1]), ErrorCode::REBALANCE_IN_PROGRESS);
+        let to = world.join(&members[1]);
+        assert!(world.waits(to), "the third member is missing");
+        world.leave(&members[2]);
+        let answer = world.joined(&mut members[1], to);
+        assert_eq!((answer.generation_id, answer.leader), (2, members[1].member_id.clone()));
+    }
+
+    #[test]
+    fn the_last_one_to_leave_waits_until_that_is_stored() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        let (_, after) = world.leave(&members[0]);
+        assert!(world.fx.is_committed(after), "nothing is written yet");
+        let (_, after) = world.leave(&members[1]);
+        assert_eq!(after, world.fx.plan());
+        assert_eq!((world.state(), world.generation()), ("Empty", 2));
+        world.commit();
+        let row = &world.image.groups[0];
+        assert_eq!((row.generation, row.members.len(), row.leader.clone(), row.protocol.clone()), (2, 0, None, None));
+        assert_eq!(row.protocol_type, "consumer");
+        assert_eq!(world.timers.next_ms(), None, "nothing is left to happen");
+    }
+
+    #[test]
+    fn each_member_of_a_list_has_its_own_answer() {
+        let mut world = World::new();
+        assert_eq!(leave(&mut world, &[("x", None)]), [ErrorCode::UNKNOWN_MEMBER_ID], "no group");
+        let mut members = [static_client(1), static_client(2), client(3)];
+        world.form(&mut members);
+        let asked = [("", Some("i1")), ("x", Some("i2")), ("x", None), ("", None), ("", Some("i9")), ("", Some("i1"))];
+        let expected = [
+            ErrorCode::NONE,
+            ErrorCode::FENCED_INSTANCE_ID,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+            ErrorCode::UNKNOWN_MEMBER_ID,
+        ];
+        assert_eq!(leave(&mut world, &asked), expected);
+        assert_eq!(world.state(), "PreparingRebalance");
+        let (groups, mut turn) = world.turn();
+        assert_eq!(groups.leave(&mut turn, &Text::default(), &[]), Err(ErrorCode::INVALID_GROUP_ID));
+    }
+
+    #[test]
+    fn who_fails_to_leave_moves_nothing() {
+        let mut world = World::new();
+        world.form(&mut [client(1)]);
+        leave(&mut world, &[("x", None)]);
+        assert_eq!(world.state(), "Stable");
+    }
+
+    #[test]
+    fn a_waiting_member_that_is_put_out_is_told() {
+        let mut world = World::new();
+        let mut members = [static_client(1), static_client(2)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let to = world.join(&members[0]);
+        leave(&mut world, &[("", Some("i1"))]);
+        let answer = world.join_answer(to);
+        assert_eq!((answer.error_code, answer.member_id), (ErrorCode::UNKNOWN_MEMBER_ID, Text::default()));
+        let to = world.join(&members[1]);
+        world.joined(&mut members[1], to);
+        // And one that waits for the leader's assignment.
+        let new = world.join(&Client { member_id: Text::default(), ..members[0].clone() });
+        let again = world.join(&members[1]);
+        world.joined(&mut members[0], new);
+        world.joined(&mut members[1], again);
+        let follower = if world.leader() == members[0].member_id { 1 } else { 0 };
+        let parked = world.sync(&members[follower], &[]);
+        leave(&mut world, &[("", Some(["i1", "i2"][follower]))]);
+        assert_eq!(world.sync_answer(parked).error_code, ErrorCode::UNKNOWN_MEMBER_ID);
+    }
+
+    #[test]
+    fn a_silent_members_session_ends_and_heartbeats_keep_it() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        for _ in 0..3 {
+            world.pass(9_000);
+            world.heartbeat(&members[0]);
+        }
+        assert_eq!(world.heartbeat(&members[1]), ErrorCode::UNKNOWN_MEMBER_ID);
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::REBALANCE_IN_PROGRESS);
+        let to = world.join(&members[0]);
+        assert_eq!(world.joined(&mut members[0], to).members.len(), 1);
+    }
+
+    #[test]
+    fn when_all_sessions_end_the_group_is_stored_as_empty() {
+        let mut world = World::new();
+        world.form(&mut [client(1), static_client(2)]);
+        world.pass(80_000);
+        assert_eq!((world.state(), world.generation()), ("Empty", 2));
+        world.commit();
+        assert!(world.image.groups[0].members.is_empty());
+    }
+
+    #[test]
+    fn waiting_members_are_alive() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let to = world.join(&members[0]);
+        for _ in 0..5 {
+            world.pass(9_000);
+            world.heartbeat(&members[1]);
+        }
+        assert!(world.waits(to));
+        let other = world.join(&members[1]);
+        world.joined(&mut members[0], to);
+        world.joined(&mut members[1], other);
+        // And while one waits for the other's assignment.
+        let leader = usize::from(world.leader() == members[1].member_id);
+        let parked = world.sync(&members[1 - leader], &[]);
+        for _ in 0..5 {
+            world.pass(9_000);
+            assert_eq!(world.heartbeat(&members[leader]), ErrorCode::NONE);
+        }
+        assert!(world.waits(parked));
+        // Answered, its session begins again.
+        world.sync(&members[leader], &[]);
+        world.commit();
+        world.pass(9_999);
+        assert_eq!(world.heartbeat(&members[1 - leader]), ErrorCode::NONE);
+    }
+
+    #[test]
+    fn a_slow_disk_ends_no_session() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        assert_eq!(world.offset_commit(&members[0], 1, 5), ErrorCode::NONE);
+        world.seal();
+        // Its heartbeats are behind the commit on the same connection.
+        world.pass(35_000);
+        assert_eq!(world.state(), "Stable");
+        world.commit();
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
+        world.pass(10_000);
+        assert_eq!(world.state(), "Empty", "from then on it is judged again");
+        // The same for what else it may wait for.
+        members[0].member_id = Text::default();
+        let to = world.enter(&mut members[0]);
+        world.pass(0);
+        world.joined(&mut members[0], to);
+        world.sync(&members[0], &[]);
+        world.seal();
+        world.pass(35_000);
+        assert_eq!(world.state(), "Stable");
+        world.commit();
+        world.heartbeat(&members[0]);
+        let (groups, plan) = (&mut world.groups, world.fx.plan());
+        groups.note_wait("g", members[0].conn, plan);
+        world.pass(35_000);
+        assert_eq!(world.state(), "Stable");
+    }
+
+    #[test]
+    fn a_new_member_waits_five_minutes_at_most() {
+        let mut world = World::new();
+        let mut members = [Client { rebalance_ms: 1_000_000, ..client(1) }];
+        world.form(&mut members);
+        let new = world.enter(&mut client(2));
+        for _ in 0..33 {
+            world.pass(9_000);
+            world.heartbeat(&members[0]);
+        }
+        assert!(world.waits(new));
+        world.pass(3_000);
+        let answer = world.join_answer(new);
+        assert_eq!((answer.error_code, answer.member_id), (ErrorCode::UNKNOWN_MEMBER_ID, Text::default()));
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_connection_drops_the_address_and_keeps_the_member() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let to = world.join(&members[0]);
+        world.pass(15_000 - 6_000);
+        world.heartbeat(&members[1]);
+        let (groups, mut turn) = world.turn();
+        groups.disconnected(ConnId { slot: 99, ..members[0].conn }, &mut turn);
+        groups.disconnected(members[0].conn, &mut turn);
+        world.pass(9_000);
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 2, "it has a session to come back in");
+        let other = world.join(&members[1]);
+        assert_eq!(world.joined(&mut members[1], other).generation_id, 2, "its request still counted");
+        assert!(world.waits(to), "nobody is there to be answered");
+        let again = world.join(&members[0]);
+        assert_eq!(world.joined(&mut members[0], again).generation_id, 2);
+    }
+
+    #[test]
+    fn who_does_not_come_back_after_that_is_gone_with_its_session() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        world.join(&members[0]);
+        let new = {
+            let mut third = client(3);
+            world.enter(&mut third);
+            third
+        };
+        let (groups, mut turn) = world.turn();
+        groups.disconnected(members[0].conn, &mut turn);
+        groups.disconnected(new.conn, &mut turn);
+        world.pass(9_999);
+        world.heartbeat(&members[1]);
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 3);
+        world.pass(1);
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 1, "a new member too");
+        let to = world.join(&members[1]);
+        assert_eq!(world.joined(&mut members[1], to).members.len(), 1);
+    }
+
+    #[test]
+    fn everyone_is_let_go_when_the_broker_stops() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        let to = world.join(&members[0]);
+        world.groups.answer_all_parked(&mut world.fx);
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        world.join(&members[1]);
+        assert_eq!(world.generation(), 2, "nobody is answered twice");
+        let follower = usize::from(world.leader() == members[0].member_id);
+        members[follower].generation = 2;
+        let other = 1 - follower;
+        let again = world.join(&members[other]);
+        world.joined(&mut members[other], again);
+        let parked = world.sync(&members[follower], &[]);
+        world.groups.answer_all_parked(&mut world.fx);
+        assert_eq!(world.sync_answer(parked).error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    }
+}

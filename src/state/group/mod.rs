@@ -13,6 +13,8 @@ mod rebalance;
 mod recovery;
 mod subscription;
 mod sync;
+#[cfg(test)]
+mod testing;
 
 use crate::base::ids::{ConnId, PartId, PlanNo};
 use crate::base::limits::GROUPS_MAX;

@@ -111,3 +111,201 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Client, World, client, static_client};
+    use crate::wire::error_code::ErrorCode;
+
+    use super::*;
+
+    /// A member as it comes back after an error that took its id.
+    fn anew(client: &Client) -> Client {
+        Client { member_id: Text::default(), generation: -1, ..client.clone() }
+    }
+
+    #[test]
+    fn a_restart_is_no_rebalance() {
+        let mut world = World::new();
+        let mut members = [client(1), static_client(2), Client { session_ms: 30_000, ..client(3) }];
+        world.form(&mut members);
+        world.offset_commit(&members[0], 1, 5);
+        world.commit();
+        let leader = world.leader();
+        world.restart();
+        assert_eq!((world.state(), world.generation(), world.leader()), ("Stable", 1, leader));
+        assert_eq!(world.offset(1), Some(5));
+        for (index, member) in members.iter().enumerate() {
+            assert_eq!(world.heartbeat(member), ErrorCode::NONE);
+            assert_eq!(world.offset_commit(member, 2, 6), ErrorCode::NONE);
+            world.commit();
+            let to = world.sync(member, &[]);
+            assert!(world.is_assigned(to, ["0", "1", "2"][index]));
+        }
+        // Sessions are fresh, and are judged.
+        world.restart();
+        world.pass(9_999);
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
+        world.pass(1);
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::REBALANCE_IN_PROGRESS);
+        assert_eq!(world.heartbeat(&members[1]), ErrorCode::UNKNOWN_MEMBER_ID);
+        assert_eq!(world.heartbeat(&members[2]), ErrorCode::REBALANCE_IN_PROGRESS);
+        let mut again = members.clone();
+        let tickets = [world.join(&again[0]), world.join(&again[2])];
+        assert_eq!(world.joined(&mut again[0], tickets[0]).generation_id, 2);
+        assert_eq!(world.joined(&mut again[2], tickets[1]).protocol_type, Some(Text::from("consumer")));
+    }
+
+    #[test]
+    fn what_is_loaded_is_what_was_there() {
+        let mut world = World::new();
+        world.form(&mut [client(1), static_client(2)]);
+        world.offset_commit(&Client { group: Text::from("simple"), ..client(3) }, 1, 5);
+        world.commit();
+        let before = (world.groups.bytes, world.groups.get("g").unwrap().to_row());
+        world.restart();
+        assert_eq!((world.groups.bytes, world.groups.get("g").unwrap().to_row()), before);
+        let simple = world.groups.get("simple").unwrap();
+        assert_eq!((simple.state(), simple.protocol_type()), (GroupState::Empty, Text::default()));
+        assert!(world.groups.iter().all(|group| group.changed_in() == PlanNo::COMMITTED));
+    }
+
+    /// The join phase of generation 2 ended, its leader's sync was never stored, and the number comes again.
+    #[test]
+    fn a_generation_that_was_lost_gives_nobody_a_say_in_the_next_of_its_number() {
+        let mut world = World::new();
+        let mut members = [client(1), Client { session_ms: 1_000_000, ..static_client(2) }, client(3)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let tickets = [world.join(&members[0]), world.join(&members[1]), world.join(&members[2])];
+        for (member, to) in members.iter_mut().zip(tickets) {
+            assert_eq!(world.joined(member, to).generation_id, 2);
+        }
+        world.sync(&members[0], &[]);
+        world.restart();
+        assert_eq!((world.state(), world.generation()), ("Stable", 1));
+        for member in &members {
+            assert_eq!(world.heartbeat(member), ErrorCode::ILLEGAL_GENERATION);
+            assert_eq!(world.offset_commit(member, 1, 9), ErrorCode::ILLEGAL_GENERATION);
+        }
+        // The first one begins anew; the others sleep through the join phase.
+        let mut first = anew(&members[0]);
+        let to = world.enter(&mut first);
+        world.pass(60_000);
+        assert_eq!(world.joined(&mut first, to).generation_id, 2);
+        assert_eq!(world.groups.get("g").unwrap().members().count(), 2, "the static one has its place");
+        for lost in [&members[1], &members[2]] {
+            let error = if lost.instance_id.is_some() { ErrorCode::ILLEGAL_GENERATION } else { ErrorCode::UNKNOWN_MEMBER_ID };
+            assert_eq!(world.heartbeat(lost), error);
+            assert_eq!(world.offset_commit(lost, 1, 9), error);
+            let to = world.sync(lost, &[]);
+            assert_eq!(world.sync_answer(to).error_code, error);
+        }
+        let to = world.join(&members[1]);
+        world.joined(&mut members[1], to);
+        assert_eq!(world.heartbeat(&members[1]), ErrorCode::NONE, "once told it is one of them");
+    }
+
+    #[test]
+    fn an_assignment_that_was_refused_is_decided_again() {
+        let mut world = World::new();
+        let mut members = [client(1), client(2)];
+        world.form(&mut members);
+        members[0].protocols[0].1 = "changed";
+        let tickets = [world.join(&members[0]), world.join(&members[1])];
+        for (member, to) in members.iter_mut().zip(tickets) {
+            world.joined(member, to);
+        }
+        let leader = usize::from(world.leader() == members[1].member_id);
+        let tickets = [world.sync(&members[leader], &[(&members[0], "x")]), world.sync(&members[1 - leader], &[])];
+        world.seal();
+        let late = world.sync(&members[1 - leader], &[]);
+        let refused = world.refuse();
+        for to in tickets.iter().chain([&late]) {
+            assert!(refused.contains(to));
+        }
+        assert_eq!((world.state(), world.generation()), ("PreparingRebalance", 2));
+        assert_eq!(world.image.groups[0].generation, 1);
+        let tickets = [world.join(&members[0]), world.join(&members[1])];
+        for (member, to) in members.iter_mut().zip(tickets) {
+            assert_eq!(world.joined(member, to).generation_id, 3, "generations never fall");
+        }
+        world.assign(&members);
+        assert_eq!(world.image.groups[0].generation, 3);
+    }
+
+    #[test]
+    fn refused_plans_take_offsets_back_and_leave_members_alone() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.offset_commit(&members[0], 1, 5);
+        world.commit();
+        world.offset_commit(&members[0], 1, 6);
+        world.offset_commit(&Client { group: Text::from("new"), ..client(2) }, 1, 6);
+        world.seal();
+        world.offset_commit(&members[0], 2, 7);
+        let bytes = world.groups.get("g").unwrap().bytes;
+        world.refuse();
+        assert_eq!((world.offset(1), world.offset(2)), (Some(5), None));
+        assert!(!world.groups.contains("new"));
+        assert!(world.groups.bytes < bytes);
+        assert_eq!(world.state(), "Stable");
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
+        assert_eq!(world.groups.listing(), PlanNo::COMMITTED);
+    }
+
+    #[test]
+    fn a_static_restart_that_was_refused_ends_in_a_rebalance() {
+        let mut world = World::new();
+        let mut members = [static_client(1), client(2)];
+        world.form(&mut members);
+        let to = world.join(&anew(&members[0]));
+        assert_eq!(world.refuse(), [to]);
+        assert_eq!((world.state(), world.generation()), ("PreparingRebalance", 1));
+        let mut again = anew(&members[0]);
+        let to = world.join(&again);
+        let other = world.join(&members[1]);
+        assert_eq!(world.joined(&mut again, to).generation_id, 2);
+        assert_eq!(world.joined(&mut members[1], other).generation_id, 2);
+    }
+
+    #[test]
+    fn becoming_empty_need_not_be_stored() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.leave(&members[0]);
+        world.refuse();
+        assert_eq!((world.state(), world.generation()), ("Empty", 2));
+        let mut next = client(2);
+        let to = world.enter(&mut next);
+        world.pass(0);
+        assert_eq!(world.joined(&mut next, to).generation_id, 3);
+        // Without room nobody tries; after a restart the old member times out.
+        world.read_only = true;
+        world.leave(&next);
+        assert_eq!((world.state(), world.fx.has_rows()), ("Empty", false));
+        world.restart();
+        assert_eq!(world.generation(), 1);
+        world.pass(10_000);
+        assert_eq!(world.state(), "Empty");
+    }
+
+    #[test]
+    fn a_refused_deletion_brings_the_group_back() {
+        let mut world = World::new();
+        let mut members = [client(1)];
+        world.form(&mut members);
+        world.offset_commit(&members[0], 1, 5);
+        world.leave(&members[0]);
+        world.commit();
+        world.pass(8 * 24 * 60 * 60 * 1_000);
+        let (groups, mut turn) = world.turn();
+        groups.expire(&mut turn);
+        assert!(world.groups.is_empty());
+        world.refuse();
+        assert_eq!((world.state(), world.generation(), world.offset(1)), ("Empty", 2, Some(5)));
+        assert_eq!(world.groups.next_expiry_ms(), Some(world.now.wall_ms), "to be tried again");
+    }
+}
