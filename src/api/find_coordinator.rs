@@ -46,3 +46,39 @@ fn coordinator(call: &Call, error_code: ErrorCode, key: Text) -> Coordinator {
     let error_message = (call.api_version >= 4).then(Text::default);
     Coordinator { key, node_id: NODE_ID, host, port, error_code, error_message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, answer, call};
+    use super::*;
+
+    fn find(version: i16, key_type: i8) -> FindCoordinatorResponse {
+        let mut world = World::new();
+        let keys = vec![Text::from("a"), Text::default()];
+        let request = FindCoordinatorRequest { key: Text::from("a"), key_type, coordinator_keys: keys };
+        handle(&mut world.state, &mut world.fx, world.now, call(version), request);
+        answer!(world, FindCoordinator)
+    }
+
+    #[test]
+    fn this_broker_coordinates_groups_and_transactions() {
+        for key_type in [0, 1] {
+            let found = find(3, key_type);
+            assert_eq!((found.error_code, found.node_id, &*found.host, found.port), (ErrorCode::NONE, NODE_ID, "broker.test", 9092));
+            assert!(found.coordinators.is_empty());
+            let found = find(4, key_type).coordinators;
+            assert_eq!(found.len(), 2, "every key has its answer, the empty one too");
+            assert!(found.iter().all(|one| one.error_code == ErrorCode::NONE && one.host == "broker.test" && one.node_id == NODE_ID));
+            assert_eq!((&*found[0].key, &*found[1].key), ("a", ""));
+        }
+    }
+
+    #[test]
+    fn of_other_types_there_is_none() {
+        for key_type in [2, 3, -1] {
+            assert_eq!(find(1, key_type).error_code, ErrorCode::INVALID_REQUEST);
+            let found = find(6, key_type).coordinators;
+            assert!(found.iter().all(|one| one.error_code == ErrorCode::INVALID_REQUEST && one.node_id == -1 && one.host.is_empty()));
+        }
+    }
+}

@@ -70,3 +70,89 @@ fn resolve(topics: &Topics, asked: &OffsetCommitRequestTopic, by_id: bool, after
     let resolve_one = |index: i32| topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     asked.partitions.iter().map(|partition| resolve_one(partition.partition_index)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, answer, call, wanted};
+    use super::*;
+    use crate::base::ids::Uuid;
+    use crate::base::text::Text;
+    use crate::store::plan::Op;
+    use crate::wire::message::offset_commit::OffsetCommitRequestPartition;
+
+    fn topic(name: &str, topic_id: Uuid, indices: &[i32]) -> OffsetCommitRequestTopic {
+        let partition = |index: &i32| OffsetCommitRequestPartition {
+            partition_index: *index,
+            committed_offset: 5,
+            committed_leader_epoch: 2,
+            committed_metadata: None,
+        };
+        OffsetCommitRequestTopic { name: Text::from(name), topic_id, partitions: indices.iter().map(partition).collect() }
+    }
+
+    fn commit(world: &mut World, version: i16, topics: Vec<OffsetCommitRequestTopic>, generation: i32) {
+        let request = OffsetCommitRequest {
+            group_id: Text::from("g"),
+            generation_id_or_member_epoch: generation,
+            topics,
+            ..OffsetCommitRequest::default()
+        };
+        handle(&mut world.state, &mut world.fx, world.now, call(version), request);
+    }
+
+    fn errors(response: OffsetCommitResponse) -> Vec<Vec<ErrorCode>> {
+        let of_topic = |topic: OffsetCommitResponseTopic| topic.partitions.iter().map(|partition| partition.error_code).collect();
+        response.topics.into_iter().map(of_topic).collect()
+    }
+
+    #[test]
+    fn the_answer_waits_for_the_commit_and_null_metadata_is_stored_as_empty() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 2, &[])]);
+        commit(&mut world, 9, vec![topic("t", Uuid::ZERO, &[1, 0])], -1);
+        assert!(world.answered().is_none());
+        let ops = world.commit();
+        assert!(matches!(&ops[..], [Op::PutOffset(first), Op::PutOffset(_)] if first.metadata.is_empty() && first.leader_epoch == 2));
+        let response = answer!(world, OffsetCommit);
+        assert_eq!(response.topics[0].partitions[0].partition_index, 1);
+        assert_eq!(errors(response), [[ErrorCode::NONE, ErrorCode::NONE]]);
+    }
+
+    #[test]
+    fn what_is_not_there_fails_alone() {
+        use ErrorCode as E;
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        let id = world.state.topics.by_name("t").unwrap().id;
+        let unknown = Uuid([7; 16]);
+        let asked = || vec![topic("no", unknown, &[0]), topic("t", id, &[0, 1, -1])];
+        commit(&mut world, 9, asked(), -1);
+        let missing = E::UNKNOWN_TOPIC_OR_PARTITION;
+        assert_eq!(errors(answer!(world, OffsetCommit)), [vec![missing], vec![E::NONE, missing, missing]]);
+        commit(&mut world, 10, asked(), -1);
+        let response = answer!(world, OffsetCommit);
+        assert_eq!((response.topics[0].topic_id, response.topics[1].topic_id), (unknown, id));
+        assert_eq!(errors(response), [vec![E::UNKNOWN_TOPIC_ID], vec![E::NONE, missing, missing]]);
+        // An error of the group does not hide the other.
+        commit(&mut world, 9, asked(), 3);
+        assert_eq!(errors(answer!(world, OffsetCommit)), [vec![missing], vec![E::UNKNOWN_MEMBER_ID, missing, missing]]);
+    }
+
+    #[test]
+    fn with_nothing_to_commit_the_group_is_not_looked_at() {
+        let mut world = World::new();
+        commit(&mut world, 9, vec![topic("no", Uuid::ZERO, &[0])], 3);
+        assert_eq!(errors(answer!(world, OffsetCommit)), [[ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]]);
+        assert!(world.state.groups.is_empty());
+    }
+
+    #[test]
+    fn that_a_topic_is_gone_is_said_when_it_is() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        crate::state::topics::change::delete(&mut world.state, &mut world.fx, world.now, "t");
+        commit(&mut world, 9, vec![topic("t", Uuid::ZERO, &[0])], -1);
+        assert!(world.answered().is_none());
+        assert_eq!(errors(answer!(world, OffsetCommit)), [[ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]]);
+    }
+}

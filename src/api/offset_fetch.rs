@@ -140,3 +140,112 @@ fn committed(partition_index: i32, offset: Option<&Offset>) -> OffsetFetchRespon
         error_code: ErrorCode::NONE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, answer, call, wanted};
+    use super::*;
+    use crate::base::ids::Uuid;
+    use crate::state::group::commit::NewOffset;
+    use crate::wire::message::offset_commit::OffsetCommitRequest;
+
+    /// Commits offset 5 of partition `index` of "t" for group "g", into the plan being filled.
+    fn commit(world: &mut World, index: i32) {
+        let part = world.state.topics.by_name("t").unwrap().partition(index).unwrap();
+        let request = OffsetCommitRequest { group_id: Text::from("g"), ..OffsetCommitRequest::default() };
+        let offset = NewOffset { part, offset: 5, leader_epoch: 2, metadata: Text::from("m") };
+        let (groups, mut turn) = world.state.group_turn(&mut world.fx, world.now);
+        assert_eq!(groups.commit(&mut turn, &call(9).group_caller(), &request, &[offset]), Ok(vec![ErrorCode::NONE]));
+    }
+
+    fn world() -> World {
+        let mut world = World::new();
+        world.create(&[wanted("t", 2, &[]), wanted("u", 1, &[])]);
+        commit(&mut world, 1);
+        world.commit();
+        world
+    }
+
+    fn fetch(world: &mut World, version: i16, group: &str, topics: Option<Vec<OffsetFetchRequestTopics>>) {
+        let group_id = Text::from(group);
+        let old =
+            |topic: OffsetFetchRequestTopics| OffsetFetchRequestTopic { name: topic.name, partition_indexes: topic.partition_indexes };
+        let request = OffsetFetchRequest {
+            group_id: group_id.clone(),
+            topics: topics.clone().map(|topics| topics.into_iter().map(old).collect()),
+            groups: vec![OffsetFetchRequestGroup { group_id, topics, ..OffsetFetchRequestGroup::default() }],
+            require_stable: true,
+        };
+        handle(&mut world.state, &mut world.fx, world.now, call(version), request);
+    }
+
+    fn topic(name: &str, topic_id: Uuid, indices: &[i32]) -> OffsetFetchRequestTopics {
+        OffsetFetchRequestTopics { name: Text::from(name), topic_id, partition_indexes: indices.to_vec() }
+    }
+
+    const NONE: (i64, i32, &str, ErrorCode) = (-1, -1, "", ErrorCode::NONE);
+
+    fn seen(partition: &OffsetFetchResponsePartitions) -> (i64, i32, &str, ErrorCode) {
+        let metadata = partition.metadata.as_deref().unwrap();
+        (partition.committed_offset, partition.committed_leader_epoch, metadata, partition.error_code)
+    }
+
+    #[test]
+    fn every_partition_asked_for_is_answered() {
+        let mut world = world();
+        let asked = || Some(vec![topic("t", Uuid::ZERO, &[1, 0, 7]), topic("no", Uuid::ZERO, &[0])]);
+        for (group, committed) in [("g", (5, 2, "m", ErrorCode::NONE)), ("no", NONE)] {
+            fetch(&mut world, 9, group, asked());
+            let response = answer!(world, OffsetFetch);
+            let topics = &response.groups[0].topics;
+            assert_eq!(topics[0].partitions.iter().map(seen).collect::<Vec<_>>(), [committed, NONE, NONE]);
+            assert_eq!(topics[1].partitions.iter().map(seen).collect::<Vec<_>>(), [NONE]);
+            fetch(&mut world, 5, group, asked());
+            let response = answer!(world, OffsetFetch);
+            assert_eq!((response.error_code, response.topics.len(), response.groups.len()), (ErrorCode::NONE, 2, 0));
+            assert_eq!(response.topics[0].partitions[0].committed_offset, committed.0);
+        }
+    }
+
+    #[test]
+    fn topics_are_asked_for_by_id_from_version_10() {
+        let mut world = world();
+        let id = world.state.topics.by_name("t").unwrap().id;
+        fetch(&mut world, 10, "g", Some(vec![topic("", id, &[1]), topic("", Uuid([7; 16]), &[1])]));
+        let response = answer!(world, OffsetFetch);
+        let topics = &response.groups[0].topics;
+        assert_eq!((topics[0].topic_id, seen(&topics[0].partitions[0])), (id, (5, 2, "m", ErrorCode::NONE)));
+        assert_eq!((topics[1].topic_id, seen(&topics[1].partitions[0])), (Uuid([7; 16]), (-1, -1, "", ErrorCode::UNKNOWN_TOPIC_ID)));
+    }
+
+    #[test]
+    fn no_list_means_all_and_an_empty_one_none() {
+        let mut world = world();
+        commit(&mut world, 0);
+        world.commit();
+        fetch(&mut world, 9, "g", None);
+        let response = answer!(world, OffsetFetch);
+        let topics = &response.groups[0].topics;
+        assert_eq!((topics.len(), &*topics[0].name, topics[0].partitions.len()), (1, "t", 2));
+        assert_eq!(topics[0].topic_id, world.state.topics.by_name("t").unwrap().id);
+        for (group, asked) in [("g", Some(Vec::new())), ("no", None)] {
+            fetch(&mut world, 9, group, asked);
+            assert!(answer!(world, OffsetFetch).groups[0].topics.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_what_is_on_its_way_to_the_disk_is_waited_for() {
+        let mut world = world();
+        commit(&mut world, 0);
+        fetch(&mut world, 9, "g", Some(vec![topic("t", Uuid::ZERO, &[1])]));
+        assert!(world.answered().is_some(), "the other one");
+        for asked in [Some(vec![topic("t", Uuid::ZERO, &[0])]), None] {
+            fetch(&mut world, 9, "g", asked);
+            assert!(world.answered().is_none());
+            world.commit();
+            assert!(world.answered().is_some());
+            commit(&mut world, 0);
+        }
+    }
+}
