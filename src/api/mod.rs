@@ -1,6 +1,8 @@
 //! What each Kafka key does: one thin handler file per key. A handler resolves names, calls one rule of `state`, and fills the
 //! answer. Called by the engine only.
 
+#![deny(clippy::iter_over_hash_type)]
+
 pub mod api_versions;
 pub mod create_topics;
 pub mod delete_topics;

@@ -2,6 +2,8 @@
 //! and releases answers when their plan is on disk. It has no socket, clock, thread or random source of its own: the engine
 //! thread in `server` drives it, and so does the simulator.
 
+#![deny(clippy::iter_over_hash_type)]
+
 use crate::api::produce::ProduceWork;
 use crate::api::{self, refusal};
 use crate::base::ids::PlanNo;

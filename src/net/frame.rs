@@ -46,7 +46,7 @@ enum Hold {
 /// What reading came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReadEnd {
-    /// The socket has nothing more for now.
+    /// The socket has nothing more at present.
     Drained,
     /// Frames are there, or the turn is over; there may be more in the socket.
     Paused,
@@ -93,7 +93,7 @@ impl FrameReader {
         }
     }
 
-    /// Notes that the connection is not read from for now: what comes late from here on is not the peer's fault.
+    /// Notes that the connection is not read from: what comes late from here on is not the peer's fault.
     pub fn pause(&mut self, now: Instant) {
         if let Some(partial) = &mut self.partial {
             partial.paused_at.get_or_insert(now);

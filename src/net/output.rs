@@ -21,7 +21,7 @@ pub struct Output {
 pub enum WriteEnd {
     /// Everything is written.
     Done,
-    /// The socket takes no more for now. Whether anything was written.
+    /// The socket takes no more at present. Whether anything was written.
     Blocked(bool),
     /// The socket failed.
     Failed(ErrorKind),

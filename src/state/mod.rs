@@ -1,6 +1,8 @@
 //! All broker state and its rules, without I/O: no socket, clock, thread or random source. Handlers in `api` call one rule
 //! each; the engine calls the hooks below when a plan comes back, when a timer is due and when a connection is gone.
 
+#![deny(clippy::iter_over_hash_type)]
+
 pub mod broker;
 pub mod configs;
 pub mod effects;

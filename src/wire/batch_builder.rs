@@ -114,7 +114,9 @@ impl BatchBuilder {
         out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(records);
         let crc = batch_crc(&out);
-        out[17..21].copy_from_slice(&crc.to_be_bytes());
+        if let Some(place) = out.get_mut(17..21) {
+            place.copy_from_slice(&crc.to_be_bytes());
+        }
         Ok(Bytes::from(out))
     }
 }

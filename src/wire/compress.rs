@@ -241,8 +241,9 @@ fn zstd_window_log(data: &[u8]) -> io::Result<u32> {
         base + (base >> 3) * u64::from(byte & 7)
     } else {
         // A single segment: its window is its content, whose size follows the dictionary id.
-        let dictionary_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
-        let size_bytes = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        // Two bits each: 0, 1, 2 or 4 bytes, and 1, 2, 4 or 8.
+        let dictionary_bytes = (1usize << (descriptor & 3)) >> 1;
+        let size_bytes = 1usize << (descriptor >> 6);
         let field = rest.get(dictionary_bytes..dictionary_bytes + size_bytes).ok_or_else(|| cut_off("zstd"))?;
         let size = field.iter().rev().fold(0u64, |sum, &byte| sum << 8 | u64::from(byte));
         if size_bytes == 2 { size + 256 } else { size }
