@@ -1,1 +1,58 @@
-//! (room)
+//! The command line: one file per subcommand. Called by `main`; says on stderr what is wrong and picks the exit code.
+
+mod help;
+mod serve;
+
+use crate::config::layers::did_you_mean;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Exit code of a wrong command line or setting.
+const USAGE: u8 = 2;
+
+/// What can be asked for now, and what the interface will have but this version has not.
+const COMMANDS: &[&str] = &["serve", "version", "help"];
+const COMMANDS_TO_COME: &[&str] = &["health", "backup", "config"];
+
+/// Runs one command line, without the program's name.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let Ok(args) = args.map(OsString::into_string).collect::<Result<Vec<String>, OsString>>() else {
+        return wrong("the command line is not UTF-8");
+    };
+    let Some((command, rest)) = args.split_first() else {
+        eprint!("{}", help::usage());
+        return ExitCode::from(USAGE);
+    };
+    match command.as_str() {
+        "serve" => serve::run(rest),
+        "version" | "-version" | "--version" => say(format_args!("monolog {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MONOLOG_COMMIT"))),
+        "help" | "-h" | "-help" | "--help" => match rest.first().map(String::as_str) {
+            None => say(format_args!("{}", help::usage())),
+            Some("serve") => say(format_args!("{}", help::serve())),
+            Some(topic) if COMMANDS.contains(&topic) => say(format_args!("{}", help::usage())),
+            Some(topic) => unknown(topic),
+        },
+        other => unknown(other),
+    }
+}
+
+fn unknown(command: &str) -> ExitCode {
+    if COMMANDS_TO_COME.contains(&command) {
+        return wrong(&format!("this version does not have the command \"{command}\" yet"));
+    }
+    wrong(&format!("unknown command \"{command}\"{}", did_you_mean(command, COMMANDS.iter().copied(), "monolog ")))
+}
+
+fn wrong(line: &str) -> ExitCode {
+    eprintln!("monolog: {line}");
+    ExitCode::from(USAGE)
+}
+
+/// Prints to stdout; a reader that has gone away (`monolog help | head -1`) is no reason to panic.
+fn say(text: std::fmt::Arguments) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_fmt(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

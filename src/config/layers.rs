@@ -64,7 +64,7 @@ fn apply(setting: &Setting, settings: &mut Settings, source: &Source, value: &st
 /// Reads `-flag value`, `--flag value`, `-flag=value` and `--flag=value`.
 fn flags(args: &[String], wrong: &mut Vec<String>) -> Vec<(&'static str, String)> {
     let mut flags = Vec::new();
-    let mut args = args.iter();
+    let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
         let Some(body) = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).filter(|body| !body.is_empty()) else {
             wrong.push(format!("unexpected argument \"{arg}\": settings are given as flags"));
@@ -77,6 +77,8 @@ fn flags(args: &[String], wrong: &mut Vec<String>) -> Vec<(&'static str, String)
         let Some(known) = SETTINGS.iter().filter_map(|setting| setting.flag).find(|flag| *flag == name) else {
             let known = SETTINGS.iter().filter_map(|setting| setting.flag);
             wrong.push(format!("unknown flag -{name}{}", did_you_mean(name, known, "-")));
+            // What follows is most likely its value, and not wrong as well.
+            args.next_if(|next| value.is_none() && !next.starts_with('-'));
             continue;
         };
         match value.or_else(|| args.next().cloned()) {
@@ -152,6 +154,7 @@ mod tests {
         assert!(all.contains("environment variable MONOLOG_MEMORY (limits.memory)"), "{all}");
         assert!(all.contains("MONOLOG_AUTH_TOKEN (security.token): this version does not have"), "{all}");
         assert!(!all.contains("secret"), "a secret is never printed");
+        assert_eq!(wrong.len(), 5, "{all}");
     }
 
     #[test]

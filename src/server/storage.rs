@@ -1,0 +1,248 @@
+//! The storage thread: one plan after another becomes one transaction after another, with housekeeping in between. It ends
+//! when nobody can send it anything any more.
+
+use super::clock::Clock;
+use crate::base::metrics;
+use crate::http::health::Health;
+use crate::mail::input::{Input, Outcome, Refusal};
+use crate::mail::mailbox::EngineSender;
+use crate::store::plan::Plan;
+use crate::store::seam::{StoreError, Upkeep, Writer};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use log::{error, warn};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long housekeeping waits after it found the disk full.
+const FULL_PAUSE_MS: u64 = 1_000;
+
+/// What the storage thread is asked.
+pub enum Job {
+    /// Commit a plan; answered by `Input::Committed`.
+    Commit(Plan),
+    /// Try whether there is room; answered by `Input::Probed`.
+    Probe,
+}
+
+/// The storage thread's own.
+pub struct Storage {
+    /// The store.
+    pub writer: Box<dyn Writer>,
+    /// What is asked.
+    pub jobs: Receiver<Job>,
+    /// Where outcomes go.
+    pub engine: EngineSender,
+    /// Told of commits that were refused.
+    pub health: Arc<Health>,
+    /// For housekeeping.
+    pub clock: Clock,
+}
+
+impl Storage {
+    /// Runs until all jobs are done and nobody can send another; then closes the store. `broken` is told at once of an error
+    /// after which the store is not used again.
+    pub fn run(mut self, broken: impl FnOnce(StoreError)) -> Result<(), StoreError> {
+        match self.work() {
+            Ok(()) => self.writer.close(),
+            Err(error) => {
+                error!("the store has failed and is not used again: {error}");
+                broken(error.clone());
+                self.refuse_all();
+                // Closing the connections would write and sync once more, to a disk that has just lied: the process ends with them open.
+                std::mem::forget(self.writer);
+                Err(error)
+            }
+        }
+    }
+
+    fn work(&mut self) -> Result<(), StoreError> {
+        // What a start leaves to be done, a checkpoint above all, is done once somebody can be served.
+        let mut upkeep = Upkeep::Again;
+        loop {
+            match self.next_job(upkeep) {
+                Ok(Some(Job::Commit(plan))) => {
+                    self.commit(plan)?;
+                    upkeep = Upkeep::Again;
+                }
+                Ok(Some(Job::Probe)) => {
+                    let room = self.probe()?;
+                    self.engine.send(Input::Probed(room));
+                }
+                Ok(None) => {
+                    upkeep = match self.writer.upkeep(self.clock.mono_ms()) {
+                        Err(StoreError::Full(what)) => {
+                            warn!("housekeeping waits for room: {what}");
+                            Upkeep::At(self.clock.mono_ms() + FULL_PAUSE_MS)
+                        }
+                        result => result?,
+                    };
+                }
+                Err(Closed) => return Ok(()),
+            }
+        }
+    }
+
+    /// The next job; `None` when housekeeping is due before one comes.
+    fn next_job(&self, upkeep: Upkeep) -> Result<Option<Job>, Closed> {
+        match upkeep {
+            Upkeep::Idle => self.jobs.recv().map(Some).map_err(|_| Closed),
+            Upkeep::Again => match self.jobs.try_recv() {
+                Ok(job) => Ok(Some(job)),
+                Err(TryRecvError::Empty) => Ok(None),
+                Err(TryRecvError::Disconnected) => Err(Closed),
+            },
+            Upkeep::At(at) => match self.jobs.recv_timeout(Duration::from_millis(at.saturating_sub(self.clock.mono_ms()))) {
+                Ok(job) => Ok(Some(job)),
+                Err(RecvTimeoutError::Timeout) => Ok(None),
+                Err(RecvTimeoutError::Disconnected) => Err(Closed),
+            },
+        }
+    }
+
+    fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
+        let (result, fatal) = match self.writer.commit(&plan, self.clock.mono_ms()) {
+            Ok(()) => {
+                metrics::COMMITS.add(1);
+                metrics::BATCHES_APPENDED.add(plan.batches.len() as u64);
+                self.health.commit_failed.store(false, Relaxed);
+                (Ok(()), None)
+            }
+            Err(refused) => {
+                metrics::COMMITS_FAILED.add(1);
+                self.health.commit_failed.store(true, Relaxed);
+                match self.start_over(refused) {
+                    Ok(refusal) => (Err(refusal), None),
+                    Err(error) => (Err(Refusal::Fatal), Some(error)),
+                }
+            }
+        };
+        self.engine.send(Input::Committed(Box::new(Outcome { plan, result })));
+        fatal.map_or(Ok(()), Err)
+    }
+
+    /// A full disk is survived: what is durable is loaded again, by the same way as at start.
+    fn start_over(&mut self, refused: StoreError) -> Result<Refusal, StoreError> {
+        match refused {
+            StoreError::Full(what) => {
+                warn!("nothing is accepted until there is room again: {what}");
+                Ok(Refusal::Full(Box::new(self.writer.load()?)))
+            }
+            other => Err(other),
+        }
+    }
+
+    fn probe(&mut self) -> Result<bool, StoreError> {
+        match self.writer.probe() {
+            Ok(()) => {
+                warn!("there is room again, records are accepted");
+                self.health.commit_failed.store(false, Relaxed);
+                Ok(true)
+            }
+            Err(StoreError::Full(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// After a failure: whoever still sends a plan is told, so that nobody waits in vain.
+    fn refuse_all(&self) {
+        for job in &self.jobs {
+            self.engine.send(match job {
+                Job::Commit(plan) => Input::Committed(Box::new(Outcome { plan, result: Err(Refusal::Fatal) })),
+                Job::Probe => Input::Probed(false),
+            });
+        }
+    }
+}
+
+/// Nobody can send another job.
+struct Closed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{PlanNo, Uuid};
+    use crate::mail::mailbox::engine_mailbox;
+    use crate::store::memory::MemoryStore;
+    use crate::store::plan::Image;
+    use crossbeam_channel::unbounded;
+    use std::sync::Mutex;
+
+    /// A memory store whose next results are told in advance, and which notes what was asked of it.
+    struct Told {
+        store: MemoryStore,
+        results: Vec<Result<(), StoreError>>,
+        asked: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Told {
+        fn next(&mut self, what: &'static str) -> Result<(), StoreError> {
+            self.asked.lock().unwrap().push(what);
+            if self.results.is_empty() { Ok(()) } else { self.results.remove(0) }
+        }
+    }
+
+    impl Writer for Told {
+        fn commit(&mut self, plan: &Plan, mono_ms: u64) -> Result<(), StoreError> {
+            self.next("commit")?;
+            self.store.commit(plan, mono_ms)
+        }
+        fn load(&mut self) -> Result<Image, StoreError> {
+            self.asked.lock().unwrap().push("load");
+            self.store.load()
+        }
+        fn upkeep(&mut self, _mono_ms: u64) -> Result<Upkeep, StoreError> {
+            Ok(Upkeep::Idle)
+        }
+        fn probe(&mut self) -> Result<(), StoreError> {
+            self.next("probe")
+        }
+        fn close(self: Box<Self>) -> Result<(), StoreError> {
+            self.asked.lock().unwrap().push("close");
+            Ok(())
+        }
+    }
+
+    /// Runs the thread on these jobs: what the engine hears, what the store was asked, and how it ended.
+    fn run(jobs: Vec<Job>, results: Vec<Result<(), StoreError>>) -> (Vec<Input>, Vec<&'static str>, Result<(), StoreError>) {
+        let (engine, inputs) = engine_mailbox();
+        let (sender, receiver) = unbounded();
+        jobs.into_iter().for_each(|job| sender.send(job).unwrap());
+        drop(sender);
+        let asked = Arc::default();
+        let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
+        let storage = Storage { writer, jobs: receiver, engine, health: Arc::default(), clock: Clock::start() };
+        let ended = storage.run(|_| {});
+        let asked = asked.lock().unwrap().clone();
+        (inputs.try_iter().collect(), asked, ended)
+    }
+
+    fn plan(no: u64) -> Job {
+        Job::Commit(Plan::new(PlanNo(no)))
+    }
+
+    #[test]
+    fn plans_are_committed_and_the_store_is_closed_at_the_end() {
+        let (inputs, asked, ended) = run(vec![plan(1), Job::Probe], vec![]);
+        assert!(matches!(&inputs[..], [Input::Committed(outcome), Input::Probed(true)] if outcome.result.is_ok()));
+        assert_eq!((asked, ended), (vec!["commit", "probe", "close"], Ok(())));
+    }
+
+    #[test]
+    fn a_full_disk_is_answered_with_a_fresh_image() {
+        let full = || Err(StoreError::Full("full".to_string()));
+        let (inputs, asked, ended) = run(vec![plan(1), Job::Probe, plan(2)], vec![full(), full()]);
+        let [Input::Committed(refused), Input::Probed(false), Input::Committed(later)] = &inputs[..] else { panic!("{inputs:?}") };
+        assert!(matches!(refused.result, Err(Refusal::Full(_))) && later.result.is_ok());
+        assert_eq!((asked, ended), (vec!["commit", "load", "probe", "commit", "close"], Ok(())));
+    }
+
+    #[test]
+    fn after_any_other_error_nothing_is_asked_of_the_store_again() {
+        let fatal = StoreError::Fatal("fsync".to_string());
+        let (inputs, asked, ended) = run(vec![plan(1), plan(2), Job::Probe], vec![Err(fatal.clone())]);
+        let [Input::Committed(one), Input::Committed(two), Input::Probed(false)] = &inputs[..] else { panic!("{inputs:?}") };
+        assert!([one, two].iter().all(|outcome| matches!(outcome.result, Err(Refusal::Fatal))));
+        assert_eq!((asked, ended), (vec!["commit"], Err(fatal)));
+    }
+}
