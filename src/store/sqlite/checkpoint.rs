@@ -6,7 +6,7 @@
 use crate::base::limits::WAL_SOFT_BYTES;
 use crate::store::seam::StoreError;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, MAIN_DB};
+use rusqlite::{Connection, ErrorCode, MAIN_DB};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -125,8 +125,12 @@ impl Shared {
     /// One PASSIVE pass; returns how many frames are left.
     fn pass(&self, db: &Connection) -> Result<i64, StoreError> {
         let _one = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
-        let (frames, done) = db.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE)?;
-        Ok(i64::from(frames) - i64::from(done))
+        match db.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE) {
+            Ok((frames, done)) => Ok(i64::from(frames) - i64::from(done)),
+            // It met the head of the log while a commit was writing it. Nothing was done, nothing is wrong.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(i64::MAX),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
