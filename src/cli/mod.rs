@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Exit code of a wrong command line or setting.
 const USAGE: u8 = 2;
 
-/// What can be asked for now, and what the interface will have but this version has not.
+/// What can be asked for, and what the interface will have but this version has not.
 const COMMANDS: &[&str] = &["serve", "version", "help"];
 const COMMANDS_TO_COME: &[&str] = &["health", "backup", "config"];
 

@@ -80,6 +80,7 @@ impl Watch {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the second signal ends the process where it stands")]
     fn take(&mut self, event: Event) {
         match event {
             Event::Signal => {
