@@ -98,7 +98,7 @@ impl Page {
             name: Some(name.clone()),
             topic_id: topic.id,
             is_internal: is_internal(name),
-            partitions: (from..until).map(partition).collect(),
+            partitions: (from..until).map(|index| partition(state, topic, index)).collect(),
             topic_authorized_operations: operations::TOPIC,
             ..Default::default()
         });
@@ -109,11 +109,12 @@ impl Page {
     }
 }
 
-fn partition(index: usize) -> DescribeTopicPartitionsResponsePartition {
+fn partition(state: &State, topic: &Topic, index: usize) -> DescribeTopicPartitionsResponsePartition {
+    let known = topic.partitions.get(index).and_then(|part| state.log.partition(*part));
     DescribeTopicPartitionsResponsePartition {
         partition_index: index as i32,
         leader_id: NODE_ID,
-        leader_epoch: 0,
+        leader_epoch: known.map_or(-1, |partition| partition.leader_epoch()),
         replica_nodes: vec![NODE_ID],
         isr_nodes: vec![NODE_ID],
         eligible_leader_replicas: Some(Vec::new()),

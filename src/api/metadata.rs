@@ -3,7 +3,7 @@
 //! request makes all names count for nothing, as in Kafka.
 
 use super::{Call, operations};
-use crate::base::ids::{PlanNo, Uuid};
+use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
         return fx.reply(call.to, Response::Metadata(response));
     }
     let (mut topics, after) = match asked {
-        None => (state.topics.iter().map(describe).collect(), state.topics.listing()),
+        None => (state.topics.iter().map(|topic| describe(state, topic)).collect(), state.topics.listing()),
         Some(asked) if asked.iter().any(|topic| !topic.topic_id.is_zero()) => by_id(state, &asked),
         Some(asked) => by_name(state, fx, now, asked, request.allow_auto_topic_creation),
     };
@@ -80,7 +80,7 @@ fn by_id(state: &State, asked: &[MetadataRequestTopic]) -> (Vec<MetadataResponse
     let answers = ids.into_iter().map(|id| match state.topics.by_id(id) {
         Some(topic) => {
             after = after.max(topic.changed_in);
-            describe(topic)
+            describe(state, topic)
         }
         None => {
             after = after.max(state.topics.missing_id(id));
@@ -108,7 +108,7 @@ fn by_name(
             create_missing(state, fx, now, &name);
         }
         let (answer, rests_on) = match state.topics.by_name(&name) {
-            Some(topic) => (describe(topic), topic.changed_in),
+            Some(topic) => (describe(state, topic), topic.changed_in),
             None if check_name(&name).is_err() => (failed(ErrorCode::INVALID_TOPIC_EXCEPTION, name), PlanNo::COMMITTED),
             None => {
                 let rests_on = state.topics.missing_name(&name);
@@ -139,11 +139,11 @@ fn failed(error_code: ErrorCode, name: Text) -> MetadataResponseTopic {
     MetadataResponseTopic { error_code, name: Some(name), is_internal, ..MetadataResponseTopic::default() }
 }
 
-fn describe(topic: &Topic) -> MetadataResponseTopic {
-    let partition = |index| MetadataResponsePartition {
-        partition_index: index,
+fn describe(state: &State, topic: &Topic) -> MetadataResponseTopic {
+    let partition = |(index, part): (usize, &PartId)| MetadataResponsePartition {
+        partition_index: index as i32,
         leader_id: NODE_ID,
-        leader_epoch: 0,
+        leader_epoch: state.log.partition(*part).map_or(-1, |partition| partition.leader_epoch()),
         replica_nodes: vec![NODE_ID],
         isr_nodes: vec![NODE_ID],
         ..MetadataResponsePartition::default()
@@ -152,7 +152,7 @@ fn describe(topic: &Topic) -> MetadataResponseTopic {
         name: Some(topic.name.clone()),
         topic_id: topic.id,
         is_internal: is_internal(&topic.name),
-        partitions: (0..topic.partitions.len() as i32).map(partition).collect(),
+        partitions: topic.partitions.iter().enumerate().map(partition).collect(),
         ..MetadataResponseTopic::default()
     }
 }

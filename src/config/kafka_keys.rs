@@ -340,7 +340,7 @@ fn is_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::limits::BATCH_BYTES_MAX_DEFAULT;
+    use crate::base::limits::{self, BATCH_BYTES_MAX_DEFAULT};
 
     fn parse(name: &str, value: &str) -> Result<String, String> {
         topic_key(name).unwrap().parse(value)
@@ -362,6 +362,22 @@ mod tests {
         assert_eq!(topic_key("retention.ms").unwrap().default, RETENTION_MS_DEFAULT.to_string());
         assert_eq!(topic_key("max.message.bytes").unwrap().default, BATCH_BYTES_MAX_DEFAULT.to_string());
         assert!(topic_key("message.format.version").is_none(), "4.x refuses it");
+    }
+
+    #[test]
+    fn the_broker_tells_its_real_bounds() {
+        let bounds = [
+            ("group.max.size", limits::GROUP_MEMBERS_MAX),
+            ("max.incremental.fetch.session.cache.slots", limits::FETCH_SESSIONS_MAX),
+            ("max.request.partition.size.limit", limits::DESCRIBE_PARTITIONS_MAX),
+            ("offset.metadata.max.bytes", limits::OFFSET_METADATA_BYTES_MAX),
+            ("socket.request.max.bytes", limits::REQUEST_BYTES_MAX),
+        ];
+        for (name, bound) in bounds {
+            let told = BROKER_KEYS.iter().find(|key| key.name == name).map(|key| key.value);
+            let bound = bound.to_string();
+            assert!(matches!(told, Some(Fixed(value)) if value == bound), "{name}: {told:?}, is {bound}");
+        }
     }
 
     #[test]

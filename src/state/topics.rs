@@ -86,15 +86,10 @@ pub struct Topics {
     owners: BTreeMap<PartId, (Text, i32)>,
     /// The one topic that has each folded name.
     folded: BTreeMap<String, Text>,
-    gone: Vec<Gone>,
-}
-
-/// A topic whose deletion is decided but not yet committed: who misses it must wait for that plan before saying so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Gone {
-    name: Text,
-    id: Uuid,
-    deleted_in: PlanNo,
+    /// Names and ids whose deletion is decided but not yet committed: who misses one must wait for that plan before saying so.
+    gone_names: BTreeMap<Text, PlanNo>,
+    gone_ids: BTreeMap<Uuid, PlanNo>,
+    changed_in: PlanNo,
 }
 
 impl Topics {
@@ -176,18 +171,17 @@ impl Topics {
 
     /// The plan that an answer "no topic of this name" rests on.
     pub fn missing_name(&self, name: &str) -> PlanNo {
-        self.gone.iter().filter(|gone| gone.name == *name).map(|gone| gone.deleted_in).max().unwrap_or_default()
+        self.gone_names.get(name).copied().unwrap_or_default()
     }
 
     /// The plan that an answer "no topic with this id" rests on.
     pub fn missing_id(&self, id: Uuid) -> PlanNo {
-        self.gone.iter().filter(|gone| gone.id == id).map(|gone| gone.deleted_in).max().unwrap_or_default()
+        self.gone_ids.get(&id).copied().unwrap_or_default()
     }
 
     /// The plan that a list of all topics rests on.
     pub fn listing(&self) -> PlanNo {
-        let changed = self.by_name.values().map(|topic| topic.changed_in).max().unwrap_or_default();
-        self.gone.iter().map(|gone| gone.deleted_in).max().unwrap_or_default().max(changed)
+        self.changed_in
     }
 
     /// Takes in a new topic with its partitions, or replaces the configs of a known one.
@@ -195,6 +189,7 @@ impl Topics {
         for (index, part) in topic.partitions.iter().enumerate() {
             self.owners.insert(*part, (topic.name.clone(), index as i32));
         }
+        self.changed_in = self.changed_in.max(topic.changed_in);
         self.names.insert(topic.id, topic.name.clone());
         if let Some(folded) = folded(&topic.name) {
             self.folded.insert(folded, topic.name.clone());
@@ -212,13 +207,16 @@ impl Topics {
         for part in &topic.partitions {
             self.owners.remove(part);
         }
-        self.gone.push(Gone { name: topic.name.clone(), id: topic.id, deleted_in });
+        self.changed_in = self.changed_in.max(deleted_in);
+        self.gone_names.insert(topic.name.clone(), deleted_in);
+        self.gone_ids.insert(topic.id, deleted_in);
         Some(topic)
     }
 
     /// Forgets deletions that are on disk.
     pub fn committed(&mut self, plan: PlanNo) {
-        self.gone.retain(|gone| gone.deleted_in > plan);
+        self.gone_names.retain(|_, deleted_in| *deleted_in > plan);
+        self.gone_ids.retain(|_, deleted_in| *deleted_in > plan);
     }
 }
 
