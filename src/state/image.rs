@@ -2,21 +2,19 @@
 //! which nothing is on its way to the disk.
 
 use super::State;
-use super::group::classic::GroupState;
 use crate::store::plan::{Image, PartitionRow};
 
 impl State {
-    /// Everything decided, as rows. `bytes` of partitions is the store's own and stands at 0. Groups appear only while they are
-    /// empty or stable: of one in the middle of a round the store holds an earlier state.
+    /// Everything decided, as rows. `bytes` of partitions is the store's own and stands at 0. Groups appear only while the
+    /// store holds them as they are: not in the middle of a round, when it has an earlier state of them.
     pub fn image(&self) -> Image {
         let groups = || self.groups.iter();
-        let settled = |state| matches!(state, GroupState::Empty | GroupState::Stable);
         Image {
             cluster_id: self.broker.cluster_id,
             topics: self.topics.iter().map(|topic| topic.to_row()).collect(),
             partitions: self.partition_rows(),
             producers: self.log.partitions().flat_map(|(_, partition)| partition.producer_rows()).collect(),
-            groups: groups().filter(|group| group.has_row() && settled(group.state())).map(|group| group.to_row()).collect(),
+            groups: groups().filter_map(|group| group.row()).collect(),
             offsets: groups().flat_map(|group| group.offset_rows()).collect(),
             next_part: self.next_part,
             next_producer_id: self.producer_ids.durable_next(),

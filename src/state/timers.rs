@@ -40,6 +40,13 @@ impl Timers {
         self.due.insert((at_ms, timer));
     }
 
+    /// Sets `timer`, unless it is due earlier already.
+    pub fn set_earlier(&mut self, timer: Timer, at_ms: u64) {
+        if self.get(&timer).is_none_or(|set_ms| set_ms > at_ms) {
+            self.set(timer, at_ms);
+        }
+    }
+
     /// Takes `timer` out, if it is set.
     pub fn cancel(&mut self, timer: &Timer) {
         if let Some(old) = self.at_ms.remove(timer) {

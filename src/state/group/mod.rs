@@ -205,6 +205,7 @@ impl Groups {
             if let Some(at_ms) = now_ms {
                 self.checks.insert((at_ms, id));
             }
+            self.schedule_expiry(turn.timers, turn.now);
         }
         if vacant {
             self.groups.remove(group_id);

@@ -1,7 +1,7 @@
 //! The committed offsets of a group: what is kept of each, and when it may expire. Written by `commit`, read by
 //! `api/offset_fetch` and by the HTTP pages.
 
-use super::classic::{Group, GroupState};
+use super::classic::{Group, GroupState, Stored};
 use super::expiry::{CHECK_INTERVAL_MS, OFFSETS_RETENTION_MS};
 use crate::base::ids::{PartId, PlanNo};
 use crate::base::text::Text;
@@ -103,7 +103,7 @@ impl Group {
     /// When anything of the group may expire next; the group itself once it has neither members nor offsets.
     pub(super) fn next_expiry_ms(&self, topics: &Topics) -> Option<i64> {
         if self.offsets.is_empty() {
-            let is_left = self.state == GroupState::Empty && self.has_row;
+            let is_left = self.state == GroupState::Empty && self.stored != Stored::Nothing;
             return is_left.then(|| self.state_ms.saturating_add(CHECK_INTERVAL_MS));
         }
         self.offsets.iter().filter_map(|(part, offset)| self.expiry_ms(*part, offset, topics)).min()

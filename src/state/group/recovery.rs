@@ -1,6 +1,6 @@
 //! Groups from the store: at start, and again after a plan was refused. Called by the engine.
 
-use super::classic::{Group, GroupState};
+use super::classic::{Group, GroupState, Stored};
 use super::expiry::{CHECK_INTERVAL_MS, OFFSETS_RETENTION_MS};
 use super::member::Member;
 use super::offsets::Offset;
@@ -11,7 +11,7 @@ use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::timers::{Timer, Timers};
 use crate::store::plan::{GroupRow, Image, Op, Plan};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Groups {
     /// Groups as they were stored. Members have a fresh session each, so that a restart of the broker is no rebalance.
@@ -21,7 +21,7 @@ impl Groups {
             groups.insert(Group::from_row(row, timers, now));
         }
         groups.load_offsets(image);
-        groups.index(now);
+        groups.index(timers, now);
         groups
     }
 
@@ -30,16 +30,21 @@ impl Groups {
     pub fn reload(&mut self, image: &Image, refused: &[&Plan], turn: &mut Turn) {
         for group in self.groups.values_mut() {
             group.drop_offsets();
-            group.has_row = false;
             group.changed_in = PlanNo::COMMITTED;
         }
         self.removed_in = PlanNo::COMMITTED;
-        for row in &image.groups {
-            match self.groups.get_mut(row.id.as_str()) {
-                Some(group) => group.has_row = true,
-                // Its deletion was refused.
-                None => self.insert(Group::from_row(row, turn.timers, turn.now)),
-            }
+        let rows: BTreeMap<&Text, &GroupRow> = image.groups.iter().map(|row| (&row.id, row)).collect();
+        for group in self.groups.values_mut() {
+            let row = rows.get(&group.id);
+            group.stored = match row {
+                None => Stored::Nothing,
+                Some(row) if group.stored == Stored::Current && **row == group.to_row() => Stored::Current,
+                Some(_) => Stored::Old,
+            };
+        }
+        // Those whose deletion was refused.
+        for row in rows.values().filter(|row| !self.contains(&row.id)).collect::<Vec<_>>() {
+            self.insert(Group::from_row(row, turn.timers, turn.now));
         }
         self.load_offsets(image);
         let ops = refused.iter().flat_map(|plan| &plan.ops);
@@ -50,7 +55,7 @@ impl Groups {
             }
         }
         self.groups.retain(|_, group| !group.is_vacant());
-        self.index(turn.now);
+        self.index(turn.timers, turn.now);
     }
 
     fn load_offsets(&mut self, image: &Image) {
@@ -65,7 +70,7 @@ impl Groups {
     }
 
     /// Sums, and the index of expiry: for each group a time before which nothing of it expires, whatever its consumers subscribe to.
-    fn index(&mut self, now: Now) {
+    fn index(&mut self, timers: &mut Timers, now: Now) {
         self.bytes = self.groups.values().map(|group| group.bytes).sum();
         self.checks.clear();
         for group in self.groups.values_mut() {
@@ -73,6 +78,7 @@ impl Groups {
             group.check_ms = group.earliest_expiry_ms().map(|at_ms| at_ms.max(now.wall_ms));
             self.checks.extend(group.check_ms.map(|at_ms| (at_ms, group.id.clone())));
         }
+        self.schedule_expiry(timers, now);
     }
 }
 
@@ -80,7 +86,7 @@ impl Group {
     fn from_row(row: &GroupRow, timers: &mut Timers, now: Now) -> Group {
         let mut group = Group::new(row.id.clone(), row.state_ms);
         group.generation = row.generation;
-        group.has_row = true;
+        group.stored = Stored::Current;
         group.protocol_type = Some(row.protocol_type.clone()).filter(|protocol_type| !protocol_type.is_empty());
         group.protocol = row.protocol.clone();
         for member in &row.members {
@@ -107,7 +113,9 @@ impl Group {
         let first_ms = self.offsets.values().map(of_offset).min();
         match first_ms {
             Some(first_ms) => Some(first_ms.min(by_retention(self.state_ms))),
-            None => (self.state == GroupState::Empty && self.has_row).then(|| self.state_ms.saturating_add(CHECK_INTERVAL_MS)),
+            None => {
+                (self.state == GroupState::Empty && self.stored != Stored::Nothing).then(|| self.state_ms.saturating_add(CHECK_INTERVAL_MS))
+            }
         }
     }
 }
@@ -251,6 +259,7 @@ mod tests {
         assert!(!world.groups.contains("new"));
         assert!(world.groups.bytes < bytes);
         assert_eq!(world.state(), "Stable");
+        assert_eq!(world.groups.get("g").unwrap().row().as_ref(), world.image.groups.first());
         assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
         assert_eq!(world.groups.listing(), PlanNo::COMMITTED);
     }
@@ -278,6 +287,7 @@ mod tests {
         world.leave(&members[0]);
         world.refuse();
         assert_eq!((world.state(), world.generation()), ("Empty", 2));
+        assert_eq!(world.groups.get("g").unwrap().row(), None, "the store has another one");
         let mut next = client(2);
         let to = world.enter(&mut next);
         world.pass(0);
@@ -301,8 +311,6 @@ mod tests {
         world.leave(&members[0]);
         world.commit();
         world.pass(8 * 24 * 60 * 60 * 1_000);
-        let (groups, mut turn) = world.turn();
-        groups.expire(&mut turn);
         assert!(world.groups.is_empty());
         world.refuse();
         assert_eq!((world.state(), world.generation(), world.offset(1)), ("Empty", 2, Some(5)));

@@ -10,7 +10,7 @@ use crate::base::time::Now;
 use crate::mail::input::ReplyTo;
 use crate::mail::output::Output;
 use crate::state::effects::Effects;
-use crate::state::timers::Timers;
+use crate::state::timers::{Timer, Timers};
 use crate::state::topics::{Topics, tests::broker};
 use crate::store::plan::{Image, Op, PartitionRow, Plan, TopicRow};
 use crate::wire::error_code::ErrorCode;
@@ -176,7 +176,10 @@ impl World {
             self.now.mono_ms = at_ms;
             while let Some(timer) = self.timers.pop_due(at_ms) {
                 let (groups, mut turn) = self.turn();
-                groups.due(&timer, &mut turn);
+                match timer {
+                    Timer::Expiry => groups.expire(&mut turn),
+                    timer => groups.due(&timer, &mut turn),
+                }
             }
         }
         self.now.wall_ms += (end_ms - self.now.mono_ms) as i64;
