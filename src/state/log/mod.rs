@@ -56,13 +56,6 @@ struct Expiry {
     next_ms: Option<u64>,
 }
 
-/// Sets a timer, unless it is set for an earlier time already.
-fn set_earlier(timers: &mut Timers, timer: Timer, at_ms: u64) {
-    if timers.get(&timer).is_none_or(|set_ms| set_ms > at_ms) {
-        timers.set(timer, at_ms);
-    }
-}
-
 impl Log {
     /// The log as the store holds it.
     pub fn load(image: &Image, broker: &Broker, timers: &mut Timers, now: Now) -> Log {
@@ -87,7 +80,7 @@ impl Log {
     fn load_producer(&mut self, row: &ProducerRow, used_ms: u64, timers: &mut Timers) {
         if let Some(partition) = self.partitions.get_mut(&row.part) {
             partition.producers.insert(row.clone(), used_ms);
-            set_earlier(timers, Timer::Expiry, used_ms + PRODUCER_EXPIRY_MS);
+            timers.set_earlier(Timer::Expiry, used_ms + PRODUCER_EXPIRY_MS);
         }
     }
 
@@ -141,7 +134,7 @@ impl Log {
         };
         let appended = partition.append(batch, Terms { config, copy, read_only, fenced }, fx, now)?;
         if pid >= 0 {
-            set_earlier(timers, Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
+            timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
         }
         Ok(appended)
     }
@@ -203,7 +196,7 @@ impl Log {
         }
         for row in refused.iter().flat_map(|plan| &plan.batches).filter(|row| row.pid >= 0) {
             self.fences.insert((row.part, row.pid), now.mono_ms);
-            set_earlier(timers, Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
+            timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
         }
         self.doomed.clear();
         self.retention_loaded(timers, now);
@@ -242,7 +235,7 @@ impl Log {
         let fence_ms = self.fences.values().min().map(|since_ms| since_ms + PRODUCER_EXPIRY_MS);
         let next_ms = [self.expiry.next_ms, fence_ms].into_iter().flatten().min();
         let next_ms = if self.expiry.from.is_some() { Some(now.mono_ms + 1) } else { next_ms };
-        next_ms.into_iter().for_each(|at_ms| set_earlier(timers, Timer::Expiry, at_ms));
+        next_ms.into_iter().for_each(|at_ms| timers.set_earlier(Timer::Expiry, at_ms));
     }
 
     /// A connection is gone, and with it what it waits for. Sessions stay: they belong to the client, not to the connection.

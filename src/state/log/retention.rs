@@ -1,8 +1,8 @@
 //! Retention by age: what is older than its topic's retention.ms goes, from the front of each partition (Kafka's
 //! `UnifiedLog.deleteRetentionMsBreachedSegments`, batch by batch). Woken by the timer, which is set only while something can expire.
 
+use super::Log;
 use super::partition::Partition;
-use super::{Log, set_earlier};
 use crate::base::ids::PartId;
 use crate::base::limits::{RETENTION_ASKS_MAX, RETENTION_SLICE_PARTITIONS};
 use crate::base::time::Now;
@@ -55,7 +55,7 @@ impl Retention {
     /// Sets the timer for a moment of the wall clock, ms since 1970, but not before the next regular look.
     fn wake_at(&self, wall_ms: i64, timers: &mut Timers, now: Now) {
         let wait_ms = u64::try_from(wall_ms.saturating_sub(now.wall_ms)).unwrap_or_default();
-        set_earlier(timers, Timer::Retention, now.mono_ms.saturating_add(wait_ms.max(self.check_ms)));
+        timers.set_earlier(Timer::Retention, now.mono_ms.saturating_add(wait_ms.max(self.check_ms)));
     }
 }
 
@@ -93,7 +93,7 @@ impl Log {
     /// After a load: nobody knows how old the oldest batches are, so the first regular look finds out.
     pub(super) fn retention_loaded(&mut self, timers: &mut Timers, now: Now) {
         if self.partitions.values().any(|partition| !partition.is_empty()) {
-            set_earlier(timers, Timer::Retention, now.mono_ms + self.retention.check_ms);
+            timers.set_earlier(Timer::Retention, now.mono_ms + self.retention.check_ms);
         }
     }
 
