@@ -540,3 +540,177 @@ impl<'a> Sheet<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::log::testing::{Rig, bases, by_ids, entries, plain, request, waiting};
+
+    fn codes(response: &FetchResponse) -> Vec<(i32, ErrorCode)> {
+        entries(response).iter().map(|(_, data)| (data.partition_index, data.error_code)).collect()
+    }
+
+    fn offsets(response: &FetchResponse) -> Vec<(i32, Vec<i64>)> {
+        entries(response).iter().map(|(_, data)| (data.partition_index, bases(data))).collect()
+    }
+
+    fn bounded(mut request: FetchRequest, max_bytes: usize, partition_max_bytes: usize) -> FetchRequest {
+        request.max_bytes = max_bytes as i32;
+        for partition in request.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.partition_max_bytes = partition_max_bytes as i32;
+        }
+        request
+    }
+
+    #[test]
+    fn only_what_is_committed_is_read_and_each_partition_gets_an_entry() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        rig.stored(parts[0], 2);
+        rig.put(parts[0], 3);
+        rig.put(parts[2], 1);
+        let read = rig.read(request(&[("t", &[(2, 0), (0, 0), (1, 0)])]));
+        assert_eq!(offsets(&read), [(2, vec![]), (0, vec![0]), (1, vec![])]);
+        let first = entries(&read)[1].1;
+        assert_eq!((first.high_watermark, first.last_stable_offset, first.log_start_offset), (2, 2, 0));
+        assert_eq!((first.preferred_read_replica, &first.aborted_transactions), (-1, &None));
+        assert_eq!((read.session_id, read.error_code, entries(&read)[0].0), (0, ErrorCode::NONE, "t"));
+        rig.commit();
+        assert_eq!(offsets(&rig.read(request(&[("t", &[(0, 1), (2, 0)])]))), [(0, vec![0, 2]), (2, vec![0])]);
+    }
+
+    #[test]
+    fn read_committed_hears_of_no_aborted_transactions() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let to = rig.fetch(0, request(&[("t", &[(0, 0), (0, 5), (7, 0)])]), |params| params.read_committed = true);
+        let read = rig.answer(to).unwrap();
+        assert!(entries(&read).iter().all(|(_, data)| data.aborted_transactions == Some(vec![])), "on errors too");
+    }
+
+    #[test]
+    fn offsets_beyond_both_ends_are_out_of_range() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.stored(part, 4);
+        rig.put(part, 2);
+        let code = |rig: &mut Rig, offset| codes(&rig.read(request(&[("t", &[(0, offset)])])))[0].1;
+        assert_eq!(code(&mut rig, 4), ErrorCode::NONE, "the end");
+        assert_eq!(code(&mut rig, 6), ErrorCode::NONE, "between high watermark and log end");
+        assert_eq!(code(&mut rig, 7), ErrorCode::OFFSET_OUT_OF_RANGE);
+        assert_eq!(code(&mut rig, -1), ErrorCode::OFFSET_OUT_OF_RANGE);
+        rig.fx.row(crate::store::plan::Op::SetLogStart { part, log_start: 3 });
+        rig.commit();
+        assert_eq!(code(&mut rig, 3), ErrorCode::NONE);
+        assert_eq!(code(&mut rig, 2), ErrorCode::OFFSET_OUT_OF_RANGE);
+        let read = rig.read(request(&[("t", &[(0, 2)])]));
+        let error = entries(&read)[0].1;
+        assert_eq!((error.high_watermark, error.last_stable_offset, error.log_start_offset), (-1, -1, -1));
+    }
+
+    #[test]
+    fn leader_epochs_are_checked_before_offsets() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let mut request = request(&[("t", &[(0, 99)])]);
+        request.topics[0].partitions[0].current_leader_epoch = 1;
+        assert_eq!(codes(&rig.read(request)), [(0, ErrorCode::UNKNOWN_LEADER_EPOCH)]);
+    }
+
+    #[test]
+    fn the_bounds_are_passed_by_the_first_batch_only() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        let size = plain(1).size();
+        for part in &parts {
+            for _ in 0..3 {
+                rig.put(*part, 1);
+            }
+        }
+        rig.commit();
+        let all: &[(&str, &[(i32, i64)])] = &[("t", &[(0, 0), (1, 0), (2, 0)])];
+        let mut read = |max, partition_max| offsets(&rig.read(bounded(request(all), max, partition_max)));
+        let none = Vec::new;
+        assert_eq!(read(0, 0), [(0, vec![0]), (1, none()), (2, none())]);
+        assert_eq!(read(size - 1, 1_000_000), [(0, vec![0]), (1, none()), (2, none())]);
+        assert_eq!(read(1_000_000, 1), [(0, vec![0]), (1, none()), (2, none())]);
+        assert_eq!(read(1_000_000, 2 * size), [(0, vec![0, 1]), (1, vec![0, 1]), (2, vec![0, 1])]);
+        assert_eq!(read(4 * size, 1_000_000), [(0, vec![0, 1, 2]), (1, vec![0]), (2, none())]);
+        assert_eq!(read(5 * size - 1, 2 * size), [(0, vec![0, 1]), (1, vec![0, 1]), (2, none())]);
+    }
+
+    #[test]
+    fn what_the_tail_has_lost_is_left_to_the_cold_readers() {
+        let mut rig = Rig::with(crate::state::broker::Broker { tail_bytes: 1_000, ..crate::state::topics::tests::broker() });
+        let parts = rig.created("t", 3, &[]);
+        let size = plain(1).size();
+        for part in [0, 0, 0, 0, 0, 0, 1, 0] {
+            rig.stored(parts[part], 1);
+        }
+        let to = rig.fetch(0, bounded(waiting(&[("t", &[(2, 0), (0, 0), (1, 0)])]), 10 * size, 4 * size), |_| {});
+        assert!(rig.answer(to).is_none());
+        let Some(ColdJob::Fetch(job)) = rig.cold.pop() else { panic!("a cold fetch") };
+        let range = ColdRange { topic: 0, partition: 1, part: parts[0], from: 0, until: 7, max_bytes: 4 * size, leader_epoch: 0 };
+        assert_eq!((job.to, job.ranges, job.max_bytes), (to, vec![range], 9 * size));
+        assert_eq!(offsets(&job.response), [(2, vec![]), (0, vec![]), (1, vec![0])]);
+        assert_eq!(entries(&job.response)[1].1.high_watermark, 7);
+    }
+
+    #[test]
+    fn a_cold_range_counts_as_the_first_records() {
+        let mut rig = Rig::with(crate::state::broker::Broker { tail_bytes: 500, ..crate::state::topics::tests::broker() });
+        let parts = rig.created("t", 3, &[]);
+        for part in [0, 1, 1, 2] {
+            rig.stored(parts[part], 1);
+        }
+        rig.fetch(0, bounded(request(&[("t", &[(0, 0), (1, 0), (2, 0)])]), 100, 60), |_| {});
+        let Some(ColdJob::Fetch(job)) = rig.cold.pop() else { panic!("a cold fetch") };
+        assert_eq!(job.ranges.iter().map(|range| (range.partition, range.max_bytes)).collect::<Vec<_>>(), [(0, 60), (1, 40)]);
+        assert_eq!(offsets(&job.response)[2].1, [0; 0], "the tail batch must not pass the bounds as well");
+        rig.fetch(0, bounded(request(&[("t", &[(0, 0), (1, 0)])]), 0, 0), |_| {});
+        let Some(ColdJob::Fetch(job)) = rig.cold.pop() else { panic!("a cold fetch") };
+        assert_eq!(job.ranges.len(), 1, "nobody but the first");
+    }
+
+    #[test]
+    fn unknown_topics_are_named_as_they_were_asked_for() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let by_name = rig.read(request(&[("u", &[(0, 0)]), ("t", &[(1, 0), (0, 0)])]));
+        let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        assert_eq!(codes(&by_name), [(0, ErrorCode::NONE), (0, missing), (1, missing)], "what is there comes first");
+        assert_eq!(entries(&by_name).iter().map(|entry| entry.0).collect::<Vec<_>>(), ["t", "u", "t"]);
+        let by_id = rig.read(by_ids(&[("u", &[(0, 0)]), ("t", &[(1, 0)])]));
+        assert_eq!(codes(&by_id), [(0, ErrorCode::UNKNOWN_TOPIC_ID), (1, missing)]);
+        assert_eq!(by_id.responses.iter().map(|topic| topic.topic_id).collect::<Vec<_>>(), [Uuid([b'u'; 16]), Uuid([b't'; 16])]);
+    }
+
+    #[test]
+    fn a_partition_named_twice_is_answered_once() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 20, &[])[0];
+        rig.stored(part, 2);
+        rig.stored(part, 2);
+        let few = rig.read(request(&[("t", &[(0, 0), (1, 0), (0, 2)])]));
+        assert_eq!(offsets(&few), [(0, vec![2]), (1, vec![])]);
+        let many: Vec<(i32, i64)> = (0..20).map(|index| (index, 0)).chain([(0, 2)]).collect();
+        let many = rig.read(request(&[("t", &many)]));
+        assert_eq!((offsets(&many)[0].clone(), entries(&many).len()), ((0, vec![2]), 20));
+    }
+
+    #[test]
+    fn a_topic_that_is_not_committed_is_unknown() {
+        let mut rig = Rig::new();
+        rig.create("t", 1, &[]);
+        let missing = [(0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)];
+        assert_eq!(codes(&rig.read(request(&[("t", &[(0, 0)])]))), missing);
+        assert_eq!(codes(&rig.read(by_ids(&[("t", &[(0, 0)])]))), [(0, ErrorCode::UNKNOWN_TOPIC_ID)]);
+        rig.commit();
+        assert_eq!(codes(&rig.read(by_ids(&[("t", &[(0, 0)])]))), [(0, ErrorCode::NONE)]);
+        rig.delete("t");
+        let to = rig.fetch(0, request(&[("t", &[(0, 0)])]), |_| {});
+        assert!(rig.answer(to).is_none(), "that it is gone is said when it is");
+        rig.commit();
+        assert_eq!(codes(&rig.answer(to).unwrap()), missing);
+    }
+}

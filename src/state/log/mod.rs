@@ -7,6 +7,8 @@ pub mod producers;
 mod retention;
 pub mod sessions;
 pub mod tail;
+#[cfg(test)]
+mod testing;
 pub mod waiters;
 
 use self::partition::{Appended, Partition, Rejection, Terms};
@@ -247,5 +249,176 @@ impl Log {
     pub fn answer_all_parked(&mut self, fx: &mut Effects, timers: &mut Timers, now: Now) {
         self.waiters.all();
         self.answer_ready(fx, timers, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::producers::PRODUCER_EXPIRY_MS;
+    use super::testing::{Rig, entries, idempotent, request};
+    use super::*;
+    use crate::base::limits::PRODUCERS_PER_PARTITION_MAX;
+
+    const OUT_OF_ORDER: ErrorCode = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+
+    fn send(rig: &mut Rig, part: PartId, epoch: i16, seq: i32) -> Result<i64, ErrorCode> {
+        rig.append(part, idempotent(9, epoch, seq, 1)).map(|done| done.base_offset).map_err(|rejection| rejection.error_code)
+    }
+
+    #[test]
+    fn after_a_refused_plan_a_successor_is_not_taken_for_a_beginning() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        assert_eq!(send(&mut rig, part, 0, 0), Ok(0));
+        let sealed = rig.fx.seal();
+        assert_eq!(send(&mut rig, part, 0, 1), Ok(1));
+        rig.refuse(&[&sealed]);
+        assert_eq!(send(&mut rig, part, 0, 1), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 0, 2), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 1, 3), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 0, 0), Ok(0), "the retry, at the offset that was never shown");
+        assert_eq!(send(&mut rig, part, 0, 1), Ok(1));
+        // Refused once more before anything committed: the fence holds on.
+        rig.refuse(&[]);
+        assert_eq!(send(&mut rig, part, 0, 1), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 1, 0), Ok(0), "or 0 with another epoch");
+        rig.commit();
+        assert_eq!(send(&mut rig, part, 1, 1), Ok(1));
+    }
+
+    #[test]
+    fn a_fence_ends_with_the_first_commit_of_its_producer() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 2, &[]);
+        for part in &parts {
+            send(&mut rig, *part, 0, 0).unwrap();
+        }
+        rig.refuse(&[]);
+        send(&mut rig, parts[0], 0, 0).unwrap();
+        rig.commit();
+        rig.pass(PRODUCER_EXPIRY_MS - 1);
+        assert_eq!(send(&mut rig, parts[1], 0, 5), Err(OUT_OF_ORDER));
+        rig.pass(1);
+        rig.commit();
+        assert_eq!(rig.image.producers, []);
+        assert_eq!(send(&mut rig, parts[0], 0, 5), Ok(1), "forgotten, not fenced");
+        assert_eq!(send(&mut rig, parts[1], 0, 5), Ok(0), "fences grow old too");
+    }
+
+    #[test]
+    fn with_committed_state_a_refused_plan_leaves_the_committed_sequence() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        send(&mut rig, part, 4, 0).unwrap();
+        rig.commit();
+        send(&mut rig, part, 4, 1).unwrap();
+        let sealed = rig.fx.seal();
+        send(&mut rig, part, 5, 0).unwrap();
+        rig.refuse(&[&sealed]);
+        assert_eq!(send(&mut rig, part, 4, 2), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 5, 1), Err(OUT_OF_ORDER));
+        assert_eq!(send(&mut rig, part, 4, 0), Ok(0), "a duplicate of what is on disk");
+        assert_eq!(send(&mut rig, part, 4, 1), Ok(1));
+    }
+
+    #[test]
+    fn a_reload_takes_back_partitions_and_deletions_that_were_refused() {
+        let mut rig = Rig::new();
+        let kept = rig.created("k", 1, &[])[0];
+        rig.stored(kept, 3);
+        let new = rig.create("n", 1, &[])[0];
+        rig.put(new, 1);
+        rig.put(kept, 2);
+        rig.log.remove_partitions(&[kept]);
+        rig.refuse(&[]);
+        assert!(rig.log.partition(new).is_none());
+        let partition = rig.log.partition(kept).unwrap();
+        assert_eq!((partition.high_watermark(), partition.next_offset()), (3, 3));
+        let read = rig.read(request(&[("k", &[(0, 0)])]));
+        assert!(!entries(&read)[0].1.records.is_empty() && rig.cold.is_empty(), "the tail cache has stayed");
+        rig.stored(kept, 1);
+        assert_eq!(rig.log.partition(kept).unwrap().high_watermark(), 4, "the deletion is forgotten");
+    }
+
+    #[test]
+    fn producers_are_the_same_after_a_restart() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        for seq in 0..7 {
+            send(&mut rig, part, 0, seq).unwrap();
+        }
+        rig.commit();
+        let mut again = Rig::load(rig.broker.clone(), rig.image.clone());
+        again.topics = rig.topics.clone();
+        for rig in [&mut rig, &mut again] {
+            assert_eq!(send(rig, part, 0, 1), Err(OUT_OF_ORDER));
+            assert_eq!(send(rig, part, 0, 2), Ok(2));
+            assert_eq!(send(rig, part, 0, 6), Ok(6));
+            assert_eq!(send(rig, part, 0, 8), Err(OUT_OF_ORDER));
+            assert_eq!(send(rig, part, 0, 7), Ok(7));
+        }
+    }
+
+    #[test]
+    fn an_idle_producer_is_forgotten_after_a_day_and_wakes_nobody_until_then() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("retention.ms", "-1")])[0];
+        assert_eq!(rig.timers.get(&Timer::Expiry), None);
+        send(&mut rig, part, 0, 0).unwrap();
+        let set_ms = rig.timers.get(&Timer::Expiry);
+        assert_eq!(set_ms, Some(rig.now.mono_ms + PRODUCER_EXPIRY_MS));
+        rig.pass(1_000);
+        send(&mut rig, part, 0, 1).unwrap();
+        assert_eq!(rig.timers.get(&Timer::Expiry), set_ms);
+        rig.commit();
+        rig.pass(PRODUCER_EXPIRY_MS - 1);
+        assert!(!rig.fx.has_rows());
+        rig.pass(1);
+        assert_eq!(rig.commit().ops, [Op::DeleteProducer { part, pid: 9 }]);
+        assert_eq!(rig.timers.get(&Timer::Expiry), None);
+    }
+
+    #[test]
+    fn expiry_goes_on_in_slices() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        for part in &parts {
+            for pid in 0..4_000 {
+                rig.append(*part, idempotent(pid, 0, 0, 1)).unwrap();
+            }
+        }
+        rig.commit();
+        rig.now.mono_ms += PRODUCER_EXPIRY_MS;
+        rig.log.expire_producers(&mut rig.fx, &mut rig.timers, rig.now);
+        assert_eq!(rig.fx.seal().ops.len(), 12_000, "the slice ends behind the partition that fills it");
+        for pid in 0..PRODUCERS_PER_PARTITION_MAX as i64 {
+            rig.append(parts[0], idempotent(pid, 0, 0, 1)).unwrap();
+        }
+        rig.append(parts[1], idempotent(1, 0, 0, 1)).unwrap();
+        rig.now.mono_ms += PRODUCER_EXPIRY_MS;
+        rig.timers.cancel(&Timer::Expiry);
+        rig.log.expire_producers(&mut rig.fx, &mut rig.timers, rig.now);
+        assert_eq!(rig.fx.seal().ops.len(), PRODUCERS_PER_PARTITION_MAX);
+        assert_eq!(rig.timers.get(&Timer::Expiry), Some(rig.now.mono_ms + 1));
+        rig.log.expire_producers(&mut rig.fx, &mut rig.timers, rig.now);
+        assert_eq!(rig.fx.seal().ops, [Op::DeleteProducer { part: parts[1], pid: 1 }]);
+    }
+
+    #[test]
+    fn at_the_cap_a_partition_forgets_the_longest_unused() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        for pid in 0..PRODUCERS_PER_PARTITION_MAX as i64 {
+            rig.append(part, idempotent(pid, 0, 0, 1)).unwrap();
+        }
+        rig.fx.seal();
+        rig.now.mono_ms += 1;
+        rig.append(part, idempotent(0, 0, 1, 1)).unwrap();
+        rig.append(part, idempotent(-1, -1, -1, 1)).unwrap();
+        assert!(rig.fx.seal().ops.is_empty());
+        rig.append(part, idempotent(1_000_000, 0, 0, 1)).unwrap();
+        let plan = rig.fx.seal();
+        assert_eq!(plan.ops.len(), PRODUCERS_PER_PARTITION_MAX / 10);
+        assert_eq!(plan.ops[0], Op::DeleteProducer { part, pid: 1 }, "0 was used since");
     }
 }

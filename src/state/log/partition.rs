@@ -305,3 +305,166 @@ fn is_out_of_range(timestamp: i64, config: &LogConfig, now_ms: i64) -> bool {
     let age_ms = now_ms.saturating_sub(timestamp);
     timestamp != -1 && (age_ms > config.timestamp_before_max_ms || age_ms.saturating_neg() > config.timestamp_after_max_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::log::testing::{Rig, WALL_MS, at, checked, idempotent, plain};
+    use crate::wire::batch::{BatchHeader, LOG_APPEND_TIME_BIT};
+    use crate::wire::batch_builder::BatchBuilder;
+    use crate::wire::compress::Codec;
+
+    fn refusal(rig: &mut Rig, part: PartId, batch: CheckedBatch) -> Rejection {
+        let rejection = rig.append(part, batch).unwrap_err();
+        assert!(!rig.fx.has_rows(), "nothing of a refused batch is kept");
+        rejection
+    }
+
+    #[test]
+    fn offsets_follow_one_another_and_are_shown_after_the_commit() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        let first = rig.append(part, plain(3)).unwrap();
+        assert_eq!((first.base_offset, first.plan, first.log_append_time_ms, first.log_start_offset), (0, PlanNo(2), -1, 0));
+        assert_eq!(rig.append(part, plain(1)).unwrap().base_offset, 3);
+        let shown = |rig: &Rig| rig.log.partition(part).map(|partition| (partition.high_watermark(), partition.next_offset())).unwrap();
+        assert_eq!(shown(&rig), (0, 4));
+        let plan = rig.fx.seal();
+        assert_eq!(rig.append(part, plain(2)).unwrap().plan, PlanNo(3));
+        rig.commit_sealed(&plan);
+        assert_eq!(shown(&rig), (4, 6));
+        assert_eq!(plan.batches.iter().map(|row| (row.base, row.last)).collect::<Vec<_>>(), [(0, 2), (3, 3)]);
+        rig.commit();
+        assert_eq!(shown(&rig), (6, 6));
+    }
+
+    #[test]
+    fn a_duplicate_rests_on_the_plan_of_its_original() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.append(part, idempotent(9, 0, 0, 2)).unwrap();
+        let sealed = rig.fx.seal();
+        rig.append(part, idempotent(9, 0, 2, 2)).unwrap();
+        let again = |rig: &mut Rig, seq| rig.append(part, idempotent(9, 0, seq, 2)).map(|seen| (seen.base_offset, seen.plan));
+        assert_eq!(again(&mut rig, 0), Ok((0, PlanNo(2))));
+        assert_eq!(again(&mut rig, 2), Ok((2, PlanNo(3))));
+        rig.commit_sealed(&sealed);
+        assert_eq!(again(&mut rig, 0), Ok((0, PlanNo::COMMITTED)));
+        assert_eq!(again(&mut rig, 2), Ok((2, PlanNo(3))));
+        assert_eq!(rig.commit().batches.len(), 1, "a duplicate writes nothing");
+        assert_eq!(rig.append(part, idempotent(9, 0, 0, 2)).unwrap().log_append_time_ms, WALL_MS, "the timestamp that is remembered");
+    }
+
+    #[test]
+    fn a_retry_is_recognized_though_it_would_not_pass_any_more() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("message.timestamp.before.max.ms", "1000")])[0];
+        rig.append(part, idempotent(9, 0, 0, 2)).unwrap();
+        rig.commit();
+        rig.now.wall_ms += 5_000;
+        assert_eq!(rig.append(part, idempotent(9, 0, 0, 2)).unwrap().base_offset, 0);
+        assert_eq!(refusal(&mut rig, part, idempotent(9, 0, 2, 2)).error_code, ErrorCode::INVALID_TIMESTAMP);
+        rig.read_only = true;
+        assert_eq!(rig.append(part, idempotent(9, 0, 0, 2)).unwrap().base_offset, 0);
+        assert_eq!(refusal(&mut rig, part, plain(1)), Rejection::code(ErrorCode::KAFKA_STORAGE_ERROR));
+    }
+
+    #[test]
+    fn size_is_bounded_by_the_topic() {
+        let mut rig = Rig::new();
+        let size = plain(2).size();
+        let fits = rig.created("f", 1, &[("max.message.bytes", &size.to_string())])[0];
+        assert!(rig.append(fits, plain(2)).is_ok());
+        rig.commit();
+        let small = rig.created("s", 1, &[("max.message.bytes", &(size - 1).to_string())])[0];
+        assert_eq!(refusal(&mut rig, small, plain(2)), Rejection::code(ErrorCode::MESSAGE_TOO_LARGE));
+    }
+
+    #[test]
+    fn timestamps_are_bounded_on_both_sides_and_none_is_fine() {
+        let mut rig = Rig::new();
+        let bounds = [("message.timestamp.before.max.ms", "1000"), ("message.timestamp.after.max.ms", "2000")];
+        let part = rig.created("t", 1, &bounds)[0];
+        assert!(rig.append(part, at(&[WALL_MS - 1_000, -1, WALL_MS + 2_000])).is_ok());
+        rig.commit();
+        let early = refusal(&mut rig, part, at(&[WALL_MS, WALL_MS - 1_001, -1, WALL_MS - 1_002]));
+        assert_eq!((early.error_code, early.log_start_offset), (ErrorCode::INVALID_TIMESTAMP, 0));
+        assert_eq!(early.record_errors.iter().map(|error| error.batch_index).collect::<Vec<_>>(), [1, 3]);
+        let late = refusal(&mut rig, part, at(&[WALL_MS + 2_001]));
+        assert_eq!(late.error_code, ErrorCode::INVALID_TIMESTAMP);
+    }
+
+    #[test]
+    fn compacted_topics_need_keys() {
+        let mut rig = Rig::new();
+        let part = rig.created("c", 1, &[("cleanup.policy", "compact")])[0];
+        assert!(rig.append(part, plain(1)).is_ok());
+        rig.commit();
+        let batch = |timestamps: &[i64]| {
+            let mut builder = BatchBuilder::new(Codec::None);
+            builder.push(timestamps[0], Some(b"k"), None, &[]);
+            builder.push(timestamps[1], None, None, &[]);
+            checked(builder)
+        };
+        let keyless = refusal(&mut rig, part, batch(&[WALL_MS, WALL_MS]));
+        assert_eq!((keyless.error_code, keyless.record_errors.len()), (ErrorCode::INVALID_RECORD, 1));
+        assert_eq!(keyless.record_errors[0].batch_index, 1);
+        let both = refusal(&mut rig, part, batch(&[i64::MAX, i64::MAX]));
+        assert_eq!((both.error_code, both.record_errors.len()), (ErrorCode::INVALID_TIMESTAMP, 2), "one bad timestamp decides");
+    }
+
+    #[test]
+    fn log_append_time_stamps_and_create_time_takes_claims_back() {
+        let mut rig = Rig::new();
+        let stamped = rig.created("l", 1, &[("message.timestamp.type", "LogAppendTime")])[0];
+        assert_eq!(rig.append(stamped, at(&[5])).unwrap().log_append_time_ms, WALL_MS);
+        let plan = rig.commit();
+        let header = BatchHeader::read(&plan.batches[0].data).unwrap();
+        assert_eq!((plan.batches[0].max_ts, header.max_timestamp, header.is_log_append_time()), (WALL_MS, WALL_MS, true));
+        let claim = || plain(2).with_log_append_time(WALL_MS);
+        let refused = refusal(&mut rig, stamped, claim());
+        assert_eq!((refused.error_code, refused.record_errors.len()), (ErrorCode::INVALID_TIMESTAMP, 2));
+        let part = rig.created("t", 1, &[])[0];
+        rig.append(part, claim()).unwrap();
+        let plan = rig.commit();
+        assert_eq!(plan.batches[0].flags & LOG_APPEND_TIME_BIT, 0);
+        assert!(!BatchHeader::read(&plan.batches[0].data).unwrap().is_log_append_time());
+        let timeless = at(&[-1]).with_log_append_time(-1);
+        assert_eq!(refusal(&mut rig, part, timeless).error_code, ErrorCode::INVALID_TIMESTAMP);
+    }
+
+    #[test]
+    fn a_copied_batch_pins_nothing() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        let (batch, config) = (plain(1), rig.topics.owner(part).unwrap().0.log_config.clone());
+        for copy in [false, true] {
+            let before = batch.bytes().as_ptr();
+            rig.log.append(part, batch.clone(), &config, copy, false, &mut rig.fx, &mut rig.timers, rig.now).unwrap();
+            assert_eq!(rig.commit().batches[0].data.as_ptr() == before, !copy);
+        }
+    }
+
+    #[test]
+    fn sequence_faults_say_where_the_log_begins() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.append(part, idempotent(9, 1, 0, 2)).unwrap();
+        rig.commit();
+        let gap = refusal(&mut rig, part, idempotent(9, 1, 5, 1));
+        assert_eq!((gap.error_code, gap.log_start_offset), (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, 0));
+        assert_eq!(refusal(&mut rig, part, idempotent(9, 0, 2, 1)).error_code, ErrorCode::INVALID_PRODUCER_EPOCH);
+    }
+
+    #[test]
+    fn leader_epochs_are_compared() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        let partition = rig.log.partition(part).unwrap();
+        assert_eq!(partition.check_leader_epoch(-1), ErrorCode::NONE);
+        assert_eq!(partition.check_leader_epoch(0), ErrorCode::NONE);
+        assert_eq!(partition.check_leader_epoch(1), ErrorCode::UNKNOWN_LEADER_EPOCH);
+        let row = PartitionRow { leader_epoch: 3, ..rig.image.partitions[0].clone() };
+        assert_eq!(Partition::new(&row).check_leader_epoch(2), ErrorCode::FENCED_LEADER_EPOCH);
+    }
+}

@@ -162,3 +162,195 @@ impl Partition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::PartId;
+    use crate::state::log::testing::{Rig, WALL_MS, at, entries, request};
+    use crate::wire::error_code::ErrorCode;
+
+    const DAY_MS: u64 = 86_400_000;
+
+    fn log_start(rig: &Rig, part: PartId) -> i64 {
+        rig.log.partition(part).unwrap().log_start()
+    }
+
+    fn asked(rig: &mut Rig) -> Vec<(PartId, i64, i64, i64)> {
+        let question = |job| match job {
+            ColdJob::Retention { part, from, until, cutoff_ms } => (part, from, until, cutoff_ms),
+            other => panic!("{other:?}"),
+        };
+        rig.cold.drain(..).map(question).collect()
+    }
+
+    fn answer(rig: &mut Rig, part: PartId, kept: Option<(i64, i64)>, until: i64) {
+        rig.log.retained(part, kept, until, &mut rig.fx, &mut rig.timers, rig.now);
+    }
+
+    #[test]
+    fn an_idle_broker_is_woken_once_when_its_data_expires() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("retention.ms", "86400000")])[0];
+        assert_eq!(rig.timers.next_ms(), None, "nothing to expire, nothing to wake for");
+        rig.append(part, at(&[WALL_MS])).unwrap();
+        rig.commit();
+        assert_eq!(rig.timers.get(&Timer::Retention), Some(rig.now.mono_ms + DAY_MS + 1));
+        rig.pass(DAY_MS);
+        assert!(!rig.fx.has_rows());
+        rig.pass(1);
+        assert!(rig.cold.is_empty(), "all of it is too old, nobody needs to look");
+        assert_eq!(log_start(&rig, part), 0, "visible when it is committed");
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part, log_start: 1 }]);
+        assert_eq!(log_start(&rig, part), 1);
+        assert_eq!(rig.timers.next_ms(), None);
+        let read = rig.read(request(&[("t", &[(0, 0)])]));
+        assert_eq!(entries(&read)[0].1.error_code, ErrorCode::OFFSET_OUT_OF_RANGE);
+        rig.append(part, at(&[rig.now.wall_ms])).unwrap();
+        assert_eq!(rig.commit().batches[0].base, 1, "offsets go on");
+        assert_eq!(rig.timers.get(&Timer::Retention), Some(rig.now.mono_ms + DAY_MS + 1));
+    }
+
+    #[test]
+    fn the_store_is_asked_when_only_the_oldest_has_expired() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("retention.ms", "100000")])[0];
+        for later in [0, 50_000, 40_000, 90_000] {
+            rig.append(part, at(&[WALL_MS + later])).unwrap();
+        }
+        rig.commit();
+        rig.pass(100_001);
+        assert_eq!(asked(&mut rig), [(part, 0, 4, WALL_MS + 1)]);
+        rig.pass(DAY_MS);
+        assert!(rig.cold.is_empty() && !rig.fx.has_rows(), "one question at a time");
+        rig.append(part, at(&[WALL_MS])).unwrap();
+        answer(&mut rig, part, Some((1, WALL_MS + 50_000)), 4);
+        assert_eq!(rig.fx.seal().ops, [Op::SetLogStart { part, log_start: 1 }]);
+        rig.pass(60_000);
+        assert_eq!(rig.fx.seal().ops, [Op::SetLogStart { part, log_start: 4 }], "by now all that is committed is too old");
+    }
+
+    #[test]
+    fn the_answer_tells_when_to_look_again() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("retention.ms", "100000")])[0];
+        rig.append(part, at(&[WALL_MS])).unwrap();
+        rig.append(part, at(&[WALL_MS + 90_000])).unwrap();
+        rig.commit();
+        rig.pass(100_001);
+        assert_eq!(asked(&mut rig).len(), 1);
+        answer(&mut rig, part, Some((1, WALL_MS + 90_000)), 2);
+        rig.commit();
+        // The next regular look finds nothing to do and knows the moment.
+        rig.pass(60_000);
+        assert!(rig.cold.is_empty() && !rig.fx.has_rows());
+        assert_eq!(rig.timers.get(&Timer::Retention), Some(rig.now.mono_ms + 60_000), "not more often than that");
+        rig.pass(60_000);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part, log_start: 2 }]);
+    }
+
+    #[test]
+    fn what_was_asked_for_may_be_gone_whole_or_deleted() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 1, &[("retention.ms", "100000")]);
+        rig.append(parts[0], at(&[WALL_MS])).unwrap();
+        rig.append(parts[0], at(&[WALL_MS + 90_000])).unwrap();
+        rig.commit();
+        rig.pass(100_001);
+        answer(&mut rig, parts[0], None, 2);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part: parts[0], log_start: 2 }]);
+        rig.append(parts[0], at(&[rig.now.wall_ms])).unwrap();
+        rig.commit();
+        rig.delete("t");
+        answer(&mut rig, parts[0], None, 3);
+        assert!(!rig.commit().ops.iter().any(|op| matches!(op, Op::SetLogStart { .. })));
+        answer(&mut rig, parts[0], None, 3);
+    }
+
+    #[test]
+    fn for_ever_compacted_and_future_data_stay() {
+        let mut rig = Rig::new();
+        let kept = rig.created("k", 1, &[("retention.ms", "-1")])[0];
+        let compacted = rig.created("c", 1, &[("cleanup.policy", "compact")])[0];
+        rig.stored(kept, 1);
+        rig.stored(compacted, 1);
+        assert_eq!(rig.timers.get(&Timer::Retention), None);
+        let future = rig.created("f", 1, &[("retention.ms", "1000"), ("message.timestamp.after.max.ms", "99999999999")])[0];
+        rig.append(future, at(&[WALL_MS + 10 * DAY_MS as i64])).unwrap();
+        rig.commit();
+        rig.pass(10 * DAY_MS + 1_000);
+        assert!(!rig.fx.has_rows() && rig.cold.is_empty());
+        rig.pass(1);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part: future, log_start: 1 }]);
+    }
+
+    #[test]
+    fn data_without_timestamps_ages_from_its_arrival() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[("retention.ms", "100000")])[0];
+        rig.append(part, at(&[-1])).unwrap();
+        rig.commit();
+        rig.pass(100_000);
+        assert!(!rig.fx.has_rows());
+        rig.pass(1);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part, log_start: 1 }]);
+    }
+
+    #[test]
+    fn after_a_load_the_first_regular_look_finds_out() {
+        let mut rig = Rig::new();
+        let old = rig.created("o", 1, &[("retention.ms", "1000")])[0];
+        let mixed = rig.created("m", 1, &[("retention.ms", "500000")])[0];
+        let timeless = rig.created("n", 1, &[("retention.ms", "1000")])[0];
+        rig.append(old, at(&[WALL_MS])).unwrap();
+        rig.append(mixed, at(&[WALL_MS])).unwrap();
+        rig.append(timeless, at(&[-1])).unwrap();
+        rig.commit();
+        let mut again = Rig::load(rig.broker.clone(), rig.image.clone());
+        again.topics = rig.topics.clone();
+        assert_eq!(again.timers.next_ms(), Some(again.now.mono_ms + 60_000));
+        again.pass(60_000);
+        assert_eq!(again.fx.seal().ops, [Op::SetLogStart { part: old, log_start: 1 }]);
+        assert_eq!(asked(&mut again), [(mixed, 0, 1, again.now.wall_ms - 500_000)]);
+        again.pass(60_000);
+        assert_eq!(again.fx.seal().ops, [Op::SetLogStart { part: timeless, log_start: 1 }], "it aged from the load on");
+        assert_eq!(Rig::load(again.broker.clone(), Default::default()).timers.next_ms(), None);
+    }
+
+    #[test]
+    fn many_partitions_are_looked_at_in_slices_and_asked_about_few_at_a_time() {
+        let mut rig = Rig::new();
+        let count = RETENTION_SLICE_PARTITIONS + 10;
+        let parts = rig.created("t", count as i32, &[("retention.ms", "100000")]);
+        for part in &parts {
+            rig.append(*part, at(&[WALL_MS])).unwrap();
+        }
+        rig.commit();
+        rig.now.mono_ms += 100_001;
+        rig.now.wall_ms += 100_001;
+        let look = |rig: &mut Rig| {
+            assert_eq!(rig.timers.pop_due(rig.now.mono_ms), Some(Timer::Retention));
+            rig.log.due(Timer::Retention, &rig.topics, &mut rig.fx, &mut rig.timers, rig.now);
+            rig.fx.seal().ops.len()
+        };
+        assert_eq!(look(&mut rig), RETENTION_SLICE_PARTITIONS);
+        assert_eq!(rig.timers.pop_due(rig.now.mono_ms), None, "others come in between");
+        rig.now.mono_ms += 1;
+        assert_eq!(look(&mut rig), 10);
+
+        let asking = rig.created("u", RETENTION_ASKS_MAX as i32 + 1, &[("retention.ms", "100000")]);
+        for part in &asking {
+            rig.append(*part, at(&[rig.now.wall_ms])).unwrap();
+            rig.append(*part, at(&[rig.now.wall_ms + 50_000])).unwrap();
+        }
+        rig.commit();
+        rig.pass(100_002);
+        assert_eq!(asked(&mut rig).len(), RETENTION_ASKS_MAX);
+        rig.pass(10_000);
+        assert!(rig.cold.is_empty());
+        let wall_ms = rig.now.wall_ms;
+        answer(&mut rig, asking[0], Some((1, wall_ms)), 2);
+        rig.pass(1);
+        assert_eq!(asked(&mut rig).iter().map(|question| question.0).collect::<Vec<_>>(), [asking[RETENTION_ASKS_MAX]]);
+    }
+}

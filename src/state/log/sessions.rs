@@ -257,3 +257,240 @@ impl Sessions {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::Uuid;
+    use crate::state::log::testing::{Rig, bases, by_ids, entries, request, waiting};
+    use crate::wire::message::fetch::{FetchRequest, FetchResponse, ForgottenTopic};
+
+    /// The next request of a session: what changes, and what is dropped.
+    fn incremental(id: i32, epoch: i32, changes: FetchRequest, drops: &[(&str, &[i32])]) -> FetchRequest {
+        let by_id = changes.topics.iter().any(|topic| !topic.topic_id.is_zero());
+        let drop = |&(name, partitions): &(&str, &[i32])| ForgottenTopic {
+            topic: name.into(),
+            topic_id: if by_id { Uuid([name.as_bytes()[0]; 16]) } else { Uuid::ZERO },
+            partitions: partitions.to_vec(),
+        };
+        FetchRequest { session_id: id, session_epoch: epoch, forgotten_topics_data: drops.iter().map(drop).collect(), ..changes }
+    }
+
+    fn open(topics: &[(&str, &[(i32, i64)])]) -> FetchRequest {
+        FetchRequest { session_epoch: INITIAL_EPOCH, ..request(topics) }
+    }
+
+    fn told(response: &FetchResponse) -> Vec<(i32, Vec<i64>)> {
+        entries(response).iter().map(|(_, data)| (data.partition_index, bases(data))).collect()
+    }
+
+    fn next(rig: &mut Rig, epoch: i32, changes: &[(&str, &[(i32, i64)])], drops: &[(&str, &[i32])]) -> FetchResponse {
+        rig.read(incremental(77, epoch, request(changes), drops))
+    }
+
+    #[test]
+    fn an_incremental_answer_tells_only_news() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        rig.stored(parts[1], 2);
+        let full = rig.read(open(&[("t", &[(0, 0), (1, 0), (2, 0)])]));
+        assert_eq!((full.session_id, told(&full)), (77, vec![(0, vec![]), (1, vec![0]), (2, vec![])]));
+        let quiet = next(&mut rig, 1, &[("t", &[(1, 2)])], &[]);
+        assert_eq!((quiet.session_id, quiet.error_code, told(&quiet)), (77, ErrorCode::NONE, vec![]));
+        rig.stored(parts[2], 1);
+        assert_eq!(told(&next(&mut rig, 2, &[], &[])), [(2, vec![0])]);
+        assert_eq!(told(&next(&mut rig, 3, &[], &[])), [(2, vec![0])], "records are told as long as the offset stays");
+        // A changed high watermark is news even where no record fits, as is a log start.
+        rig.stored(parts[0], 1);
+        let mut cramped = incremental(77, 4, request(&[("t", &[(2, 1), (0, 1)])]), &[]);
+        cramped.max_bytes = 0;
+        assert_eq!(told(&rig.read(cramped)), [(0, vec![])]);
+        assert_eq!(told(&next(&mut rig, 5, &[], &[])), []);
+        rig.fx.row(crate::store::plan::Op::SetLogStart { part: parts[0], log_start: 1 });
+        rig.commit();
+        assert_eq!(told(&next(&mut rig, 6, &[], &[])), [(0, vec![])]);
+        assert_eq!(told(&next(&mut rig, 7, &[], &[])), []);
+    }
+
+    #[test]
+    fn partitions_come_and_go() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        for part in &parts {
+            rig.stored(*part, 1);
+        }
+        rig.read(open(&[("t", &[(0, 0)])]));
+        assert_eq!(told(&next(&mut rig, 1, &[("t", &[(1, 0)])], &[("t", &[0, 9])])), [(1, vec![0])]);
+        assert_eq!(told(&next(&mut rig, 2, &[("t", &[(2, 0), (0, 0)])], &[])), [(1, vec![0]), (2, vec![0]), (0, vec![0])]);
+        assert_eq!(told(&next(&mut rig, 3, &[], &[("t", &[2])])), [(1, vec![0]), (0, vec![0])]);
+        let last = next(&mut rig, 4, &[], &[("t", &[0, 1])]);
+        assert_eq!((last.session_id, told(&last)), (0, vec![]), "an empty session is closed");
+        assert_eq!(next(&mut rig, 5, &[], &[]).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+    }
+
+    #[test]
+    fn who_was_served_goes_last() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 3, &[]);
+        rig.read(open(&[("t", &[(0, 0), (1, 0), (2, 0)])]));
+        let size = rig.stored(parts[0], 1);
+        rig.stored(parts[1], 1);
+        rig.stored(parts[2], 1);
+        let mut served = |epoch| {
+            let mut request = incremental(77, epoch, request(&[]), &[]);
+            request.max_bytes = size as i32;
+            let answer = rig.read(request);
+            told(&answer).into_iter().find(|(_, bases)| !bases.is_empty()).map(|(index, _)| index)
+        };
+        assert_eq!([1, 2, 3, 4].map(&mut served), [Some(0), Some(1), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn epochs_must_follow_one_another() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        rig.read(open(&[("t", &[(0, 0)])]));
+        let wrong = next(&mut rig, 2, &[], &[]);
+        assert_eq!((wrong.error_code, wrong.session_id), (ErrorCode::INVALID_FETCH_SESSION_EPOCH, 0));
+        assert_eq!(next(&mut rig, 1, &[], &[]).error_code, ErrorCode::NONE);
+        assert_eq!(next(&mut rig, 1, &[], &[]).error_code, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        assert_eq!(next(&mut rig, -7, &[], &[]).error_code, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        assert_eq!(rig.read(incremental(78, 1, request(&[]), &[])).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert_eq!(rig.read(incremental(0, 1, request(&[]), &[])).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert_eq!(next_epoch(i32::MAX), 1);
+        assert_eq!(next_epoch(FINAL_EPOCH), FINAL_EPOCH);
+    }
+
+    #[test]
+    fn a_full_request_closes_the_session_it_names() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        rig.read(open(&[("t", &[(0, 0)])]));
+        let again = rig.read(FetchRequest { session_id: 77, ..open(&[("t", &[(0, 0)])]) });
+        assert_eq!((again.session_id, again.error_code), (77, ErrorCode::NONE), "the id is free again");
+        let last = rig.read(incremental(77, FINAL_EPOCH, request(&[("t", &[(0, 0)])]), &[]));
+        assert_eq!((last.session_id, told(&last)), (0, vec![(0, vec![])]));
+        assert_eq!(next(&mut rig, 1, &[], &[]).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+    }
+
+    #[test]
+    fn a_session_speaks_of_ids_or_of_names() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        rig.read(open(&[("t", &[(0, 0)])]));
+        let mixed = rig.read(incremental(77, 1, by_ids(&[("t", &[(0, 0)])]), &[]));
+        assert_eq!((mixed.error_code, mixed.session_id), (ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR, 0));
+    }
+
+    #[test]
+    fn errors_are_told_each_time_and_their_end_too() {
+        let mut rig = Rig::new();
+        rig.create("t", 1, &[]);
+        let full = rig.read(open(&[("t", &[(0, 0)])]));
+        let code = |response: &FetchResponse| entries(response).first().map(|(_, data)| data.error_code);
+        assert_eq!(code(&full), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        assert_eq!(code(&next(&mut rig, 1, &[], &[])), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        rig.commit();
+        assert_eq!(code(&next(&mut rig, 2, &[], &[])), Some(ErrorCode::NONE));
+        assert_eq!(code(&next(&mut rig, 3, &[], &[])), None);
+    }
+
+    #[test]
+    fn an_id_that_became_another_topic_is_told_as_inconsistent() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let read = |rig: &mut Rig, epoch: i32, topics: &[(&str, &[(i32, i64)])]| {
+            let request = incremental(if epoch == INITIAL_EPOCH { 0 } else { 77 }, epoch, by_ids(topics), &[]);
+            let to = rig.fetch(0, request, |params| params.uses_ids = true);
+            let answer = rig.answer(to).unwrap();
+            entries(&answer).iter().map(|(_, data)| data.error_code).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&mut rig, 0, &[("t", &[(0, 0)]), ("u", &[(0, 0)])]), [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_ID]);
+        assert_eq!(read(&mut rig, 1, &[]), [ErrorCode::UNKNOWN_TOPIC_ID], "an id nobody ever knew");
+        rig.delete("t");
+        rig.commit();
+        let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        assert_eq!(read(&mut rig, 2, &[]), [missing, ErrorCode::UNKNOWN_TOPIC_ID], "its name is known");
+        rig.topic("t", Uuid([5; 16]), vec![PartId(99)], &[]);
+        rig.commit();
+        assert_eq!(read(&mut rig, 3, &[]), [ErrorCode::INCONSISTENT_TOPIC_ID, ErrorCode::UNKNOWN_TOPIC_ID]);
+    }
+
+    #[test]
+    fn a_parked_request_that_was_overtaken_is_refused() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.read(open(&[("t", &[(0, 0)])]));
+        let parked = rig.fetch(1, incremental(77, 1, waiting(&[]), &[]), |_| {});
+        assert_eq!(rig.answer(parked), None);
+        next(&mut rig, 2, &[], &[]);
+        rig.stored(part, 1);
+        let answer = rig.answer(parked).unwrap();
+        assert_eq!((answer.error_code, answer.session_id), (ErrorCode::INVALID_FETCH_SESSION_EPOCH, 77));
+        // One whose session is gone gets all there is.
+        let parked = rig.fetch(1, incremental(77, 3, waiting(&[("t", &[(0, 1)])]), &[]), |_| {});
+        rig.log.sessions.close(77);
+        rig.stored(part, 1);
+        assert_eq!(told(&rig.answer(parked).unwrap()), [(0, vec![1])]);
+    }
+
+    fn cached(count: usize) -> Vec<Cached> {
+        let topic = TopicKey { name: "t".into(), id: Uuid::ZERO };
+        let one = |index| Cached {
+            topic: topic.clone(),
+            index,
+            part: None,
+            fetch_offset: 0,
+            max_bytes: 0,
+            current_leader_epoch: -1,
+            high_watermark: 0,
+            log_start: 0,
+        };
+        (0..count as i32).map(one).collect()
+    }
+
+    #[test]
+    fn a_full_cache_gives_up_the_stale_then_the_small_but_none_that_is_young() {
+        let mut sessions = Sessions::default();
+        let ids: Vec<i32> = (0..FETCH_SESSIONS_MAX).map(|n| sessions.open(5, false, cached(2 + n % 3), 0)).collect();
+        assert_eq!((ids[0], ids[1], sessions.len()), (5, 6, FETCH_SESSIONS_MAX));
+        assert_eq!(sessions.open(5, false, cached(50), EVICTION_MS), NO_SESSION, "all are young");
+        for id in &ids {
+            assert!(sessions.touch(*id, EVICTION_MS + 1));
+        }
+        assert_eq!(sessions.open(5, false, cached(2), EVICTION_MS + 2), NO_SESSION, "no bigger than the smallest");
+        assert_eq!(sessions.open(5, false, cached(3), EVICTION_MS + 2), 5, "it takes the place of the smallest");
+        assert_eq!(sessions.get(5).map(|session| session.len()), Some(3));
+        assert!(sessions.touch(6, EVICTION_MS + 3));
+        let stale = 2 * EVICTION_MS + 2;
+        assert_eq!(sessions.open(9_999, false, cached(1), stale), 9_999, "whoever is stale goes for anybody");
+        assert!(sessions.get(7).is_none(), "the longest unused");
+        assert_eq!(sessions.len(), FETCH_SESSIONS_MAX);
+    }
+
+    #[test]
+    fn the_partitions_of_all_sessions_are_bounded() {
+        let mut sessions = Sessions::default();
+        let half = FETCH_SESSION_PARTITIONS_MAX / 2;
+        assert_eq!(sessions.open(1, false, cached(half), 0), 1);
+        assert_eq!(sessions.open(2, false, cached(half), 0), 2);
+        assert_eq!(sessions.open(3, false, cached(1), 0), NO_SESSION);
+        let session = sessions.get(2).unwrap();
+        session.insert(Cached { index: -1, ..cached(1).remove(0) });
+        assert!(!sessions.touch(2, 1), "one that grows beyond is closed");
+        assert_eq!(sessions.open(3, false, cached(half), 2), 3);
+    }
+
+    #[test]
+    fn slots_are_used_again() {
+        let mut sessions = Sessions::default();
+        sessions.open(1, false, cached(4), 0);
+        let session = sessions.get(1).unwrap();
+        let topic = TopicKey { name: "t".into(), id: Uuid::ZERO };
+        session.forget(&topic, &[1, 2]);
+        session.insert(Cached { index: 8, ..cached(1).remove(0) });
+        session.insert(Cached { index: 9, ..cached(1).remove(0) });
+        let order: Vec<(u32, i32)> = session.partitions().map(|(slot, cached)| (slot, cached.index)).collect();
+        assert_eq!(order, [(0, 0), (3, 3), (2, 8), (1, 9)]);
+    }
+}

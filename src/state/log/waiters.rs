@@ -116,3 +116,162 @@ impl Waiters {
         self.by_id.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::base::ids::ConnId;
+    use crate::state::log::testing::{Rig, bases, entries, plain, request, waiting};
+    use crate::state::timers::Timer;
+    use crate::store::plan::Op;
+    use crate::wire::error_code::ErrorCode;
+    use crate::wire::message::fetch::{FetchRequest, FetchResponse};
+
+    fn offsets(response: FetchResponse) -> Vec<Vec<i64>> {
+        entries(&response).iter().map(|(_, data)| bases(data)).collect()
+    }
+
+    #[test]
+    fn a_commit_wakes_who_waits_and_nobody_else() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 2, &[]);
+        let first = rig.fetch(1, waiting(&[("t", &[(0, 0)])]), |_| {});
+        let second = rig.fetch(2, waiting(&[("t", &[(1, 0)])]), |_| {});
+        rig.put(parts[0], 1);
+        assert!(rig.answer(first).is_none(), "not before the commit");
+        rig.put(parts[0], 1);
+        rig.commit();
+        assert_eq!(offsets(rig.answer(first).unwrap()), [[0, 1]], "all of the plan");
+        assert!(rig.answer(second).is_none());
+        assert_eq!((rig.log.parked(), rig.timers.next_ms()), (1, Some(rig.now.mono_ms + 500)));
+        rig.stored(parts[1], 1);
+        assert_eq!(offsets(rig.answer(second).unwrap()), [[0]]);
+        assert_eq!(rig.log.parked(), 0);
+        assert!(!matches!(rig.timers.pop_due(rig.now.mono_ms + 500), Some(Timer::Fetch(_))), "its deadline goes with it");
+    }
+
+    #[test]
+    fn the_deadline_brings_an_answer_with_every_entry() {
+        let mut rig = Rig::new();
+        rig.created("t", 2, &[]);
+        let to = rig.fetch(1, waiting(&[("t", &[(0, 0), (1, 0)])]), |_| {});
+        rig.pass(499);
+        assert!(rig.answer(to).is_none());
+        rig.pass(1);
+        assert_eq!(offsets(rig.answer(to).unwrap()), [[0_i64; 0], []]);
+        assert_eq!(rig.log.parked(), 0);
+    }
+
+    #[test]
+    fn min_bytes_gather_over_partitions_each_up_to_its_own_bound() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 2, &[]);
+        let size = plain(1).size();
+        rig.stored(parts[0], 1);
+        let mut request = FetchRequest { min_bytes: 3 * size as i32, ..waiting(&[("t", &[(0, 0), (1, 0)])]) };
+        request.topics[0].partitions[0].partition_max_bytes = 2 * size as i32;
+        let to = rig.fetch(1, request, |_| {});
+        rig.stored(parts[0], 1);
+        rig.stored(parts[0], 1);
+        assert!(rig.answer(to).is_none(), "the third batch of a partition that may give two does not count");
+        rig.stored(parts[1], 1);
+        assert_eq!(offsets(rig.answer(to).unwrap()), [vec![0, 1], vec![0]]);
+    }
+
+    #[test]
+    fn what_is_there_already_counts_and_its_first_batch_whole() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        let size = rig.stored(part, 5);
+        let wish = |min_bytes: usize, max: usize| {
+            let mut request = FetchRequest { min_bytes: min_bytes as i32, ..waiting(&[("t", &[(0, 0)])]) };
+            request.topics[0].partitions[0].partition_max_bytes = max as i32;
+            request
+        };
+        let enough = rig.fetch(1, wish(size, 10), |_| {});
+        assert_eq!(offsets(rig.answer(enough).unwrap()), [[0]]);
+        let more = rig.fetch(1, wish(size + 1, 1_000_000), |_| {});
+        assert!(rig.answer(more).is_none());
+        rig.stored(part, 1);
+        assert_eq!(offsets(rig.answer(more).unwrap()), [[0, 5]]);
+    }
+
+    #[test]
+    fn nobody_waits_for_nothing() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        for request in [
+            FetchRequest { max_wait_ms: 0, ..waiting(&[("t", &[(0, 0)])]) },
+            FetchRequest { min_bytes: 0, ..waiting(&[("t", &[(0, 0)])]) },
+            waiting(&[]),
+            waiting(&[("t", &[(0, 9)])]),
+            waiting(&[("u", &[(0, 0)])]),
+        ] {
+            rig.read(request);
+        }
+        let to = rig.fetch(1, waiting(&[("t", &[(0, 0)]), ("u", &[(0, 0)])]), |_| {});
+        assert!(rig.answer(to).is_none(), "as in Kafka a missing partition does not hurry the others");
+        rig.pass(500);
+        let codes: Vec<ErrorCode> = entries(&rig.answer(to).unwrap()).iter().map(|(_, data)| data.error_code).collect();
+        assert_eq!(codes, [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]);
+    }
+
+    #[test]
+    fn deletion_and_retention_wake_with_an_error_once_they_are_committed() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.created("d", 1, &[]);
+        rig.stored(part, 4);
+        let code = |response: FetchResponse| entries(&response)[0].1.error_code;
+        let deleted = rig.fetch(1, waiting(&[("d", &[(0, 0)])]), |_| {});
+        let cut = rig.fetch(2, waiting(&[("t", &[(0, 4)])]), |_| {});
+        rig.delete("d");
+        assert!(rig.answer(deleted).is_none());
+        rig.fx.row(Op::SetLogStart { part, log_start: 4 });
+        rig.commit();
+        assert_eq!(code(rig.answer(deleted).unwrap()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert!(rig.answer(cut).is_none(), "it waits at the new start, not below it");
+        rig.fx.row(Op::SetLogStart { part, log_start: 5 });
+        rig.commit();
+        assert_eq!(code(rig.answer(cut).unwrap()), ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+
+    #[test]
+    fn a_lost_connection_takes_its_fetch_with_it() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        let gone = rig.fetch(1, waiting(&[("t", &[(0, 0)])]), |_| {});
+        let stays = rig.fetch(2, waiting(&[("t", &[(0, 0)])]), |_| {});
+        rig.log.disconnected(gone.conn, &mut rig.timers);
+        rig.log.disconnected(ConnId { slot: 3, ..ConnId::default() }, &mut rig.timers);
+        assert_eq!(rig.log.parked(), 1);
+        rig.stored(part, 1);
+        assert!(rig.answer(stays).is_some() && rig.answer(gone).is_none());
+        assert!(rig.answers.is_empty());
+    }
+
+    #[test]
+    fn the_end_of_the_broker_answers_everybody_in_their_order() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let asked: Vec<_> = (1..4).map(|conn| rig.fetch(conn, waiting(&[("t", &[(0, 0)])]), |_| {})).collect();
+        rig.log.answer_all_parked(&mut rig.fx, &mut rig.timers, rig.now);
+        rig.collect();
+        assert_eq!(rig.answers.iter().map(|(to, _)| *to).collect::<Vec<_>>(), asked);
+        assert_eq!(rig.timers.next_ms(), None);
+    }
+
+    #[test]
+    fn a_fetch_beyond_the_high_watermark_waits_for_its_own_offset() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.put(part, 1);
+        let sealed = rig.fx.seal();
+        rig.put(part, 1);
+        let to = rig.fetch(1, waiting(&[("t", &[(0, 1)])]), |_| {});
+        rig.commit_sealed(&sealed);
+        assert!(rig.answer(to).is_none());
+        rig.commit();
+        assert_eq!(offsets(rig.answer(to).unwrap()), [[1]]);
+        assert!(offsets(rig.read(request(&[("t", &[(0, 2)])])))[0].is_empty());
+    }
+}
