@@ -29,3 +29,44 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     let response = InitProducerIdResponse { error_code, producer_id: -1, producer_epoch: -1, ..InitProducerIdResponse::default() };
     fx.reply(call.to, Response::InitProducerId(response));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call};
+    use crate::base::text::Text;
+
+    fn init(world: &mut World, request: InitProducerIdRequest) -> (ErrorCode, i64, i16) {
+        handle(&mut world.state, &mut world.fx, world.now, call(4), request);
+        let response = answer!(world, InitProducerId);
+        (response.error_code, response.producer_id, response.producer_epoch)
+    }
+
+    fn plain() -> InitProducerIdRequest {
+        InitProducerIdRequest { transactional_id: None, ..InitProducerIdRequest::default() }
+    }
+
+    #[test]
+    fn every_call_gives_another_id_once_its_block_is_on_disk() {
+        let mut world = World::new();
+        handle(&mut world.state, &mut world.fx, world.now, call(4), plain());
+        assert!(world.answered().is_none());
+        assert_eq!(answer!(world, InitProducerId).producer_id, 0);
+        handle(&mut world.state, &mut world.fx, world.now, call(4), plain());
+        assert!(world.answered().is_some(), "the block is on disk");
+        let bumped = InitProducerIdRequest { producer_id: 1, producer_epoch: 5, ..plain() };
+        assert_eq!(init(&mut world, bumped), (ErrorCode::NONE, 2, 0), "without transactions what it had means nothing");
+    }
+
+    #[test]
+    fn what_cannot_be_served_says_why() {
+        let mut world = World::new();
+        let half = InitProducerIdRequest { producer_id: 1, ..plain() };
+        assert_eq!(init(&mut world, half), (ErrorCode::INVALID_REQUEST, -1, -1));
+        let transactional = InitProducerIdRequest { transactional_id: Some(Text::from("t")), ..plain() };
+        assert_eq!(init(&mut world, transactional), (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1, -1));
+        world.state.read_only = true;
+        assert_eq!(init(&mut world, plain()), (ErrorCode::COORDINATOR_NOT_AVAILABLE, -1, -1));
+        assert!(!world.fx.has_rows());
+    }
+}

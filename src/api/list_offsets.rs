@@ -131,3 +131,127 @@ impl Sheet {
         fx.cold(ColdJob::Offsets(Box::new(ColdOffsets { to: call.to, response: self.response, lookups: self.lookups })));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call, wanted};
+    use crate::mail::output::Output;
+    use crate::store::plan::Op;
+    use crate::wire::message::list_offsets::ListOffsetsTopic;
+
+    const UNKNOWN: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+
+    fn request(asked: &[(&str, i32, i64)]) -> ListOffsetsRequest {
+        let topic = |&(name, partition_index, timestamp): &(&str, i32, i64)| ListOffsetsTopic {
+            name: Text::from(name),
+            partitions: vec![ListOffsetsPartition { partition_index, current_leader_epoch: -1, timestamp }],
+        };
+        ListOffsetsRequest { topics: asked.iter().map(topic).collect(), ..ListOffsetsRequest::default() }
+    }
+
+    fn send(world: &mut World, api_version: i16, asked: &[(&str, i32, i64)]) {
+        handle(&mut world.state, &mut world.fx, world.now, call(api_version), request(asked));
+    }
+
+    fn list(world: &mut World, api_version: i16, asked: &[(&str, i32, i64)]) -> Vec<(ErrorCode, i64, i64, i32)> {
+        send(world, api_version, asked);
+        figures(&answer!(world, ListOffsets))
+    }
+
+    fn figures(response: &ListOffsetsResponse) -> Vec<(ErrorCode, i64, i64, i32)> {
+        let entries = response.topics.iter().flat_map(|topic| &topic.partitions);
+        entries.map(|entry| (entry.error_code, entry.offset, entry.timestamp, entry.leader_epoch)).collect()
+    }
+
+    fn cold(world: &mut World) -> ColdOffsets {
+        match world.fx.take_outputs().pop() {
+            Some(Output::Cold(ColdJob::Offsets(job))) => *job,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn world() -> World {
+        let mut world = World::new();
+        world.create(&[wanted("t", 2, &[])]);
+        world.fill("t", 0, 5);
+        world
+    }
+
+    #[test]
+    fn both_ends_are_known_at_once() {
+        let mut world = world();
+        let part = world.state.topics.by_name("t").unwrap().partitions[0];
+        world.fx.row(Op::SetLogStart { part, log_start: 2 });
+        world.commit();
+        let asked = [("t", 0, LATEST), ("t", 1, LATEST)];
+        assert_eq!(list(&mut world, 1, &asked), [(ErrorCode::NONE, 5, -1, 0), (ErrorCode::NONE, 0, -1, 0)]);
+        assert_eq!(list(&mut world, 1, &[("t", 0, EARLIEST)]), [(ErrorCode::NONE, 2, -1, 0)]);
+        assert_eq!(list(&mut world, 8, &[("t", 0, EARLIEST_LOCAL)]), [(ErrorCode::NONE, 2, -1, 0)]);
+        let tiered = [("t", 0, LATEST_TIERED), ("t", 1, EARLIEST_PENDING_UPLOAD)];
+        assert_eq!(list(&mut world, 11, &tiered), [(ErrorCode::NONE, -1, -1, -1); 2]);
+    }
+
+    #[test]
+    fn questions_need_their_version() {
+        let mut world = world();
+        for (timestamp, since) in [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING_UPLOAD, 11)] {
+            let unsupported = (ErrorCode::UNSUPPORTED_VERSION, -1, -1, -1);
+            assert_eq!(list(&mut world, since - 1, &[("t", 1, timestamp)]), [unsupported]);
+            assert_eq!(list(&mut world, since, &[("t", 1, timestamp)])[0].0, ErrorCode::NONE);
+            assert_eq!(list(&mut world, 11, &[("t", 1, -7)]), [unsupported]);
+        }
+    }
+
+    #[test]
+    fn lookups_go_to_the_store_unless_the_figures_answer_them() {
+        let mut world = world();
+        let newest = world.now.wall_ms;
+        let nothing = (ErrorCode::NONE, -1, -1, -1);
+        assert_eq!(list(&mut world, 7, &[("t", 1, 0), ("t", 0, newest + 1)]), [nothing; 2], "empty; beyond the greatest timestamp");
+        send(&mut world, 7, &[("t", 1, MAX_TIMESTAMP), ("t", 0, newest)]);
+        let job = cold(&mut world);
+        let part = world.state.topics.by_name("t").unwrap().partitions[0];
+        let target = TimestampTarget::AtLeast(newest);
+        assert_eq!(job.lookups, [ColdLookup { topic: 1, partition: 0, part, from: 0, until: 5, target, leader_epoch: 0 }]);
+        assert_eq!(figures(&job.response), [nothing; 2]);
+        send(&mut world, 7, &[("t", 0, MAX_TIMESTAMP)]);
+        assert_eq!(cold(&mut world).lookups[0].target, TimestampTarget::Greatest);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_for_each_partition() {
+        let mut world = world();
+        let asked = [("t", 0, LATEST), ("t", 9, LATEST), ("u", 0, LATEST), ("t", 0, EARLIEST), ("t", 1, LATEST)];
+        let codes: Vec<ErrorCode> = list(&mut world, 4, &asked).iter().map(|figures| figures.0).collect();
+        assert_eq!(codes, [ErrorCode::INVALID_REQUEST, UNKNOWN, UNKNOWN, ErrorCode::INVALID_REQUEST, ErrorCode::NONE]);
+        let mut fenced = request(&[("t", 0, LATEST)]);
+        fenced.topics[0].partitions[0].current_leader_epoch = 1;
+        handle(&mut world.state, &mut world.fx, world.now, call(4), fenced);
+        assert_eq!(figures(&answer!(world, ListOffsets))[0].0, ErrorCode::UNKNOWN_LEADER_EPOCH);
+    }
+
+    #[test]
+    fn a_topic_is_there_from_its_commit_to_that_of_its_deletion() {
+        let mut world = world();
+        let plan = world.fx.plan();
+        world.state.topics.remove("t", plan);
+        world.create(&[wanted("v", 1, &[])]);
+        world.fill("v", 0, 1);
+        let plan = world.fx.plan();
+        let gone = world.state.topics.remove("v", plan).unwrap();
+        world.fx.row(Op::DeleteTopic(gone.id));
+        send(&mut world, 4, &[("v", 0, LATEST)]);
+        assert!(world.answered().is_none(), "that it is gone is said when it is");
+        assert_eq!(figures(&answer!(world, ListOffsets)), [(UNKNOWN, -1, -1, -1)]);
+        world.create(&[wanted("w", 1, &[])]);
+        world.fill("w", 0, 1);
+        let plan = world.fx.plan();
+        world.state.topics.put(crate::state::topics::Topic { created_in: plan, ..gone.clone() });
+        assert_eq!(list(&mut world, 4, &[("v", 0, LATEST)])[0].0, UNKNOWN, "not before it is on disk");
+        world.state.topics.remove("v", plan);
+        send(&mut world, 4, &[("v", 0, LATEST), ("w", 0, 0)]);
+        let codes: Vec<ErrorCode> = figures(&cold(&mut world).response).iter().map(|figures| figures.0).collect();
+        assert_eq!(codes, [ErrorCode::LEADER_NOT_AVAILABLE, ErrorCode::NONE], "cold readers wait for no plan");
+    }
+}

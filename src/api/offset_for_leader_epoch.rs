@@ -42,3 +42,35 @@ fn answer(state: &State, fx: &Effects, name: &Text, asked: &OffsetForLeaderParti
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call, wanted};
+    use crate::wire::message::offset_for_leader_epoch::OffsetForLeaderTopic;
+
+    fn ask(world: &mut World, topic: &str, partition: i32, current_leader_epoch: i32, leader_epoch: i32) -> (ErrorCode, i32, i64) {
+        let partitions = vec![OffsetForLeaderPartition { partition, current_leader_epoch, leader_epoch }];
+        let topics = vec![OffsetForLeaderTopic { topic: Text::from(topic), partitions }];
+        let request = OffsetForLeaderEpochRequest { topics, ..OffsetForLeaderEpochRequest::default() };
+        handle(&mut world.state, &mut world.fx, world.now, call(4), request);
+        let response = answer!(world, OffsetForLeaderEpoch);
+        let entry = &response.topics[0].partitions[0];
+        assert_eq!(entry.partition, partition);
+        (entry.error_code, entry.leader_epoch, entry.end_offset)
+    }
+
+    #[test]
+    fn the_one_epoch_ends_where_the_log_ends() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        world.fill("t", 0, 5);
+        assert_eq!(ask(&mut world, "t", 0, -1, 0), (ErrorCode::NONE, 0, 5));
+        assert_eq!(ask(&mut world, "t", 0, 0, 0), (ErrorCode::NONE, 0, 5));
+        assert_eq!(ask(&mut world, "t", 0, 0, 1), (ErrorCode::NONE, -1, -1));
+        assert_eq!(ask(&mut world, "t", 0, 0, -1), (ErrorCode::NONE, -1, -1));
+        assert_eq!(ask(&mut world, "t", 0, 1, 0), (ErrorCode::UNKNOWN_LEADER_EPOCH, -1, -1));
+        assert_eq!(ask(&mut world, "t", 1, -1, 0), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1));
+        assert_eq!(ask(&mut world, "u", 0, -1, 0), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1));
+    }
+}

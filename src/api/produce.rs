@@ -219,3 +219,219 @@ impl Copies {
         size < self.below
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call, wanted};
+    use crate::base::ids::{ConnId, Uuid};
+    use crate::base::limits::PLAN_BATCHES_MAX;
+    use crate::mail::output::Output;
+    use crate::wire::batch_builder::BatchBuilder;
+    use crate::wire::compress::Codec;
+    use crate::wire::message::produce::PartitionProduceData;
+
+    type Checked = Result<CheckedBatch, BatchError>;
+
+    fn batch(size: usize) -> Checked {
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.push(1_700_000_000_000, Some(b"key"), Some(&vec![0; size]), &[]);
+        CheckedBatch::check(Some(builder.build().unwrap()), 9)
+    }
+
+    fn request(acks: i16, topics: &[(&str, &[i32])]) -> ProduceRequest {
+        let partition = |index: &i32| PartitionProduceData { index: *index, records: None };
+        let topic = |&(name, partitions): &(&str, &[i32])| TopicProduceData {
+            name: Text::from(name),
+            topic_id: Uuid::ZERO,
+            partition_data: partitions.iter().map(partition).collect(),
+        };
+        ProduceRequest { acks, topic_data: topics.iter().map(topic).collect(), ..ProduceRequest::default() }
+    }
+
+    fn begin(world: &mut World, request: ProduceRequest, batches: Vec<Checked>) -> ProduceWork {
+        let mut work = ProduceWork::new(call(9), request, batches);
+        assert!(work.advance(&mut world.state, &mut world.fx, world.now));
+        work
+    }
+
+    fn produce(world: &mut World, request: ProduceRequest, batches: Vec<Checked>) -> ProduceResponse {
+        begin(world, request, batches);
+        answer!(world, Produce)
+    }
+
+    fn codes(response: &ProduceResponse) -> Vec<(i32, ErrorCode, i64)> {
+        let entries = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        entries.map(|entry| (entry.index, entry.error_code, entry.base_offset)).collect()
+    }
+
+    #[test]
+    fn every_entry_is_answered_in_its_place_after_the_commit() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 2, &[]), wanted("b", 1, &[])]);
+        let asked = request(-1, &[("a", &[1, 5]), ("nowhere", &[0]), ("b", &[0]), ("a", &[1, 0])]);
+        let bad = Err(BatchError::Crc { stored: 1, computed: 2 });
+        let batches = vec![batch(9), batch(9), batch(9), bad, batch(9), batch(9)];
+        begin(&mut world, asked, batches);
+        assert!(world.answered().is_none(), "on disk first");
+        let response = answer!(world, Produce);
+        let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        let expected = [
+            (1, ErrorCode::NONE, 0),
+            (5, unknown, -1),
+            (0, unknown, -1),
+            (0, ErrorCode::CORRUPT_MESSAGE, -1),
+            (1, ErrorCode::NONE, 1),
+            (0, ErrorCode::NONE, 0),
+        ];
+        assert_eq!(codes(&response), expected);
+        assert_eq!(response.responses.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["a", "nowhere", "b", "a"]);
+    }
+
+    #[test]
+    fn errors_alone_are_answered_at_once() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        begin(&mut world, request(1, &[("x", &[0])]), vec![batch(9)]);
+        assert!(world.answered().is_some());
+    }
+
+    #[test]
+    fn version_13_names_topics_by_id() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        let mut asked = request(1, &[("", &[0]), ("", &[0])]);
+        asked.topic_data[0].topic_id = world.state.topics.by_name("a").unwrap().id;
+        asked.topic_data[1].topic_id = Uuid([1; 16]);
+        let mut work = ProduceWork::new(call(13), asked.clone(), vec![batch(9), batch(9)]);
+        assert!(work.advance(&mut world.state, &mut world.fx, world.now));
+        let response = answer!(world, Produce);
+        assert_eq!(codes(&response), [(0, ErrorCode::NONE, 0), (0, ErrorCode::UNKNOWN_TOPIC_ID, -1)]);
+        assert_eq!(response.responses[1].topic_id, Uuid([1; 16]));
+    }
+
+    #[test]
+    fn faults_are_judged_in_the_order_of_kafka() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 2, &[]), wanted("__consumer_offsets", 1, &[])]);
+        let code = |world: &mut World, acks, topic: &str, batch: Checked| {
+            let response = produce(world, request(acks, &[(topic, &[0])]), vec![batch]);
+            let entry = &response.responses[0].partition_responses[0];
+            (entry.error_code, entry.log_start_offset)
+        };
+        let empty = || Err(BatchError::NoBatch);
+        let control = || Err(BatchError::Control);
+        assert_eq!(code(&mut world, 2, "nowhere", empty()), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1));
+        assert_eq!(code(&mut world, 2, "a", empty()), (ErrorCode::INVALID_RECORD, -1));
+        assert_eq!(code(&mut world, 2, "a", control()), (ErrorCode::INVALID_REQUIRED_ACKS, -1));
+        assert_eq!(code(&mut world, -2, "__consumer_offsets", batch(9)), (ErrorCode::INVALID_REQUIRED_ACKS, -1));
+        assert_eq!(code(&mut world, 1, "__consumer_offsets", batch(9)), (ErrorCode::INVALID_TOPIC_EXCEPTION, -1));
+        assert_eq!(code(&mut world, 1, "a", control()), (ErrorCode::INVALID_RECORD, 0), "found when appending");
+        world.state.read_only = true;
+        assert_eq!(code(&mut world, 1, "a", batch(9)), (ErrorCode::KAFKA_STORAGE_ERROR, -1));
+    }
+
+    #[test]
+    fn the_admin_client_may_write_to_internal_topics() {
+        let mut world = World::new();
+        world.create(&[wanted("__consumer_offsets", 1, &[])]);
+        let admin = Call { client_id: Some(Text::from(ADMIN_CLIENT_ID)), ..call(9) };
+        let mut work = ProduceWork::new(admin, request(1, &[("__consumer_offsets", &[0])]), vec![batch(9)]);
+        work.advance(&mut world.state, &mut world.fx, world.now);
+        assert_eq!(codes(&answer!(world, Produce)), [(0, ErrorCode::NONE, 0)]);
+    }
+
+    #[test]
+    fn one_transactional_batch_refuses_the_whole_request() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 2, &[])]);
+        let mut builder = BatchBuilder::new(Codec::None).producer(1, 0, 0).transactional();
+        builder.push(0, None, None, &[]);
+        let transactional = CheckedBatch::check(Some(builder.build().unwrap()), 9);
+        let refused = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        let response = produce(&mut world, request(1, &[("a", &[0, 1]), ("x", &[0])]), vec![batch(9), transactional, batch(9)]);
+        assert_eq!(codes(&response), [(0, refused, -1), (1, refused, -1), (0, refused, -1)]);
+        assert!(!world.fx.has_rows());
+        let with_id = ProduceRequest { transactional_id: Some(Text::from("t")), ..request(1, &[("a", &[0])]) };
+        assert_eq!(codes(&produce(&mut world, with_id, vec![batch(9)])), [(0, ErrorCode::NONE, 0)], "the id alone says nothing");
+    }
+
+    #[test]
+    fn without_acks_nothing_is_said_and_an_error_closes() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        begin(&mut world, request(0, &[("a", &[0])]), vec![batch(9)]);
+        assert!(world.fx.take_outputs().is_empty());
+        let plan = world.fx.seal();
+        let held = world.fx.release(plan.no);
+        assert!(held.len() == 1 && held[0].response.is_none() && plan.batches.len() == 1);
+        begin(&mut world, request(0, &[("a", &[0, 1])]), vec![batch(9), batch(9)]);
+        assert!(matches!(world.fx.take_outputs().as_slice(), [Output::Close(conn)] if *conn == ConnId::default()));
+        assert_eq!(world.fx.seal().batches.len(), 1, "what is good is kept, as in Kafka");
+    }
+
+    #[test]
+    fn a_produce_spans_plans_and_is_answered_after_the_last() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        let count = PLAN_BATCHES_MAX + 1;
+        let partitions = vec![0; count];
+        let batches = (0..count).map(|_| batch(9)).collect();
+        let mut work = ProduceWork::new(call(9), request(1, &[("a", &partitions)]), batches);
+        assert!(!work.advance(&mut world.state, &mut world.fx, world.now), "the plan is full");
+        let first = world.fx.seal();
+        assert_eq!(first.batches.len(), PLAN_BATCHES_MAX);
+        assert!(work.advance(&mut world.state, &mut world.fx, world.now));
+        assert!(world.fx.release(first.no).is_empty());
+        let second = world.fx.seal();
+        let held = world.fx.release(second.no);
+        let mut plans = vec![first.no; PLAN_BATCHES_MAX];
+        plans.push(second.no);
+        assert_eq!(held[0].entry_plans, plans);
+        let Some(Response::Produce(response)) = &held[0].response else { panic!("{held:?}") };
+        let offsets: Vec<i64> = codes(response).iter().map(|entry| entry.2).collect();
+        assert_eq!(offsets, (0..count as i64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_a_refused_plan_held_fails_also_before_the_rest_is_decided() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        let count = PLAN_BATCHES_MAX + 1;
+        let batches = (0..count).map(|_| batch(9)).collect();
+        let mut work = ProduceWork::new(call(9), request(1, &[("a", &vec![0; count])]), batches);
+        assert!(!work.advance(&mut world.state, &mut world.fx, world.now));
+        let (refused, _) = world.fx.refuse();
+        work.refuse(refused.no);
+        world.state.read_only = true;
+        assert!(work.advance(&mut world.state, &mut world.fx, world.now));
+        let response = answer!(world, Produce);
+        assert!(codes(&response).iter().all(|entry| entry.1 == ErrorCode::KAFKA_STORAGE_ERROR), "{:?}", codes(&response)[0]);
+    }
+
+    #[test]
+    fn a_topic_that_is_being_made_or_deleted_is_answered_with_its_plan() {
+        let mut world = World::new();
+        world.create(&[wanted("gone", 1, &[])]);
+        let plan = world.fx.plan();
+        world.state.topics.remove("gone", plan);
+        world.fx.row(crate::store::plan::Op::DeleteTopic(Uuid::ZERO));
+        begin(&mut world, request(1, &[("gone", &[0])]), vec![batch(9)]);
+        assert!(world.answered().is_none());
+        assert_eq!(codes(&answer!(world, Produce)), [(0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1)]);
+    }
+
+    #[test]
+    fn small_parts_of_a_frame_are_copied() {
+        let copies = |sizes: &[usize]| {
+            let batches: Vec<Checked> = sizes.iter().map(|size| batch(*size)).collect();
+            let copies = Copies::of(&batches);
+            batches.iter().flatten().map(|batch| copies.wanted(batch.size())).collect::<Vec<_>>()
+        };
+        assert_eq!(copies(&[100]), [false]);
+        assert_eq!(copies(&[5_000, 5_000, 5_000, 5_000]), [false; 4]);
+        assert_eq!(copies(&[5_000; 5]), [true; 5]);
+        assert_eq!(copies(&[50_000, 100]), [false, true]);
+        assert_eq!(copies(&[5_000, 1_000, 1_000, 1_000, 1_000, 1_000]), [true; 6], "half a frame must not keep the other half");
+    }
+}

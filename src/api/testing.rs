@@ -10,6 +10,9 @@ use crate::state::State;
 use crate::state::broker::Broker;
 use crate::state::effects::Effects;
 use crate::store::plan::{Image, Op};
+use crate::wire::batch::CheckedBatch;
+use crate::wire::batch_builder::BatchBuilder;
+use crate::wire::compress::Codec;
 use crate::wire::message::Response;
 use crate::wire::message::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
 use std::sync::Arc;
@@ -39,6 +42,18 @@ impl World {
             self.fx.reply(held.to, held.response.expect("handlers of these tests answer"));
         }
         plan.ops
+    }
+
+    /// Appends a batch of `count` records of now, and commits it.
+    pub fn fill(&mut self, topic: &str, partition: i32, count: i32) {
+        let topic = self.state.topics.by_name(topic).expect("a topic");
+        let (part, config) = (topic.partition(partition).expect("a partition"), topic.log_config.clone());
+        let mut builder = BatchBuilder::new(Codec::None);
+        (0..count).for_each(|_| builder.push(self.now.wall_ms, Some(b"key"), Some(b"value"), &[]));
+        let batch = CheckedBatch::check(Some(builder.build().expect("a batch")), 9).expect("a good batch");
+        let State { log, timers, .. } = &mut self.state;
+        log.append(part, batch, &config, false, false, &mut self.fx, timers, self.now).expect("a good batch");
+        self.commit();
     }
 
     /// The one answer that has left, if one has.
