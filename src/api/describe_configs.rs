@@ -46,7 +46,6 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
                 let read_only = resource.resource_type == BROKER;
                 let result = |entry| tell(entry, read_only, request.include_synonyms, request.include_documentation);
                 DescribeConfigsResult {
-                    error_message: None,
                     resource_type: resource.resource_type,
                     resource_name: resource.resource_name,
                     configs: entries.into_iter().filter(is_wanted).map(result).collect(),
@@ -55,7 +54,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
             }
             Err((error_code, message)) => DescribeConfigsResult {
                 error_code,
-                error_message: message.map(Text::from),
+                // Kafka has an empty message where it has none.
+                error_message: Some(Text::from(message.unwrap_or_default())),
                 resource_type: resource.resource_type,
                 resource_name: resource.resource_name,
                 configs: Vec::new(),

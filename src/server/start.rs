@@ -78,7 +78,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let clock = Clock::start();
     let connections = machine::claim_files();
     let seed = machine::seed();
-    let Opened { writer, readers, image } = open_store(settings, seed)?;
+    let Opened { writer, readers, image } = open_store(settings, machine::seed())?;
     let (kafka, http) = match bind(settings) {
         Ok(bound) => bound,
         Err(failure) => {
