@@ -82,7 +82,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let (kafka, http) = match bind(settings) {
         Ok(bound) => bound,
         Err(failure) => {
-            // Nothing was written; what a start folds and checkpoints may as well be kept.
+            drop(readers);
             writer.close()?;
             return Err(failure);
         }
@@ -104,16 +104,17 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let broker = broker(settings, &budget, image.cluster_id);
     let engine = Engine::new(image, broker, seed, clock.now());
 
-    let storage = Storage { writer, jobs: storage_jobs, engine: engine_mail.clone(), health: health.clone(), clock };
+    let readers = readers.into_iter().enumerate().map(|(number, reader)| {
+        let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), reactor_mail.clone());
+        spawn(&format!("cold-{number}"), move || pool::run(reader, jobs, budget, |answered| deliver(answered, &engine, &reactors)))
+    });
+    let readers = readers.collect::<Result<Vec<_>, Failure>>()?;
+    let storage = Storage { writer, jobs: storage_jobs, engine: engine_mail.clone(), health: health.clone(), clock, readers };
     let (broken, ended) = (events.clone(), events.clone());
     spawn("storage", move || {
         let result = storage.run(|error| drop(broken.send(Event::StoreBroken(error.to_string()))));
         drop(ended.send(Event::StorageEnded(result.map_err(|error| error.to_string()))));
     })?;
-    for (number, reader) in readers.into_iter().enumerate() {
-        let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), reactor_mail.clone());
-        spawn(&format!("cold-{number}"), move || pool::run(reader, jobs, budget, |answered| deliver(answered, &engine, &reactors)))?;
-    }
     let driver = Driver { inbox, reactors: reactor_mail.clone(), storage: jobs, cold, clock };
     let ended = events.clone();
     spawn("engine", move || {

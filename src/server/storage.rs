@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use log::{error, warn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long housekeeping waits after it found the disk full.
@@ -37,6 +38,8 @@ pub struct Storage {
     pub health: Arc<Health>,
     /// For housekeeping.
     pub clock: Clock,
+    /// The threads that read; they end when the engine does, and have let go of the store before it is closed.
+    pub readers: Vec<JoinHandle<()>>,
 }
 
 impl Storage {
@@ -44,7 +47,10 @@ impl Storage {
     /// after which the store is not used again.
     pub fn run(mut self, broken: impl FnOnce(StoreError)) -> Result<(), StoreError> {
         match self.work() {
-            Ok(()) => self.writer.close(),
+            Ok(()) => {
+                self.readers.into_iter().for_each(|reader| drop(reader.join()));
+                self.writer.close()
+            }
             Err(error) => {
                 error!("the store has failed and is not used again: {error}");
                 broken(error.clone());
@@ -211,7 +217,7 @@ mod tests {
         drop(sender);
         let asked = Arc::default();
         let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
-        let storage = Storage { writer, jobs: receiver, engine, health: Arc::default(), clock: Clock::start() };
+        let storage = Storage { writer, jobs: receiver, engine, health: Arc::default(), clock: Clock::start(), readers: Vec::new() };
         let ended = storage.run(|_| {});
         let asked = asked.lock().unwrap().clone();
         (inputs.try_iter().collect(), asked, ended)
