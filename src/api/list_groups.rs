@@ -14,9 +14,11 @@ const CLASSIC: &str = "classic";
 
 /// Answers when all that it shows is stored.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: ListGroupsRequest) {
-    let is_asked = |filter: &[Text], name: &str| filter.is_empty() || filter.iter().any(|asked| asked.trim().eq_ignore_ascii_case(name));
-    let is_type_asked = is_asked(&request.types_filter, CLASSIC);
-    let asked = state.groups.iter().filter(|group| is_type_asked && is_asked(&request.states_filter, group.state().name()));
+    let (states, types) = (&request.states_filter, &request.types_filter);
+    let is_type_asked = types.is_empty() || types.iter().any(|asked| asked.eq_ignore_ascii_case(CLASSIC));
+    // Only names of states are trimmed, as in Kafka.
+    let is_state_asked = |name: &str| states.is_empty() || states.iter().any(|asked| asked.trim().eq_ignore_ascii_case(name));
+    let asked = state.groups.iter().filter(|group| is_type_asked && is_state_asked(group.state().name()));
     let response = ListGroupsResponse { groups: asked.map(list).collect(), ..ListGroupsResponse::default() };
     fx.reply_after(call.to, state.groups.listing(), Response::ListGroups(response));
 }

@@ -1,7 +1,7 @@
 //! OffsetCommit (`OffsetMetadataManager.commitOffset`): who may commit, and what is kept. Called by `api/offset_commit` with
 //! topics and partitions resolved.
 
-use super::classic::{Group, GroupState};
+use super::classic::{Group, GroupState, Stored};
 use super::offsets::Offset;
 use super::{Caller, Groups, Turn};
 use crate::base::ids::PartId;
@@ -102,6 +102,10 @@ impl Group {
         let before = self.offsets.get(&new.part).map_or(0, Offset::bytes);
         if self.bytes - before + offset.bytes() > bytes_max.max(self.bytes) {
             return Err(ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
+        }
+        if self.offsets.is_empty() && self.stored == Stored::Nothing {
+            // From here on there is something to list.
+            self.changed_in = turn.fx.plan();
         }
         turn.fx.row(Op::PutOffset(offset.to_row(&self.id, new.part)));
         let expiry_ms = self.expiry_ms(new.part, &offset, turn.topics);

@@ -161,7 +161,6 @@ impl Group {
             protocols: join.protocols,
             assignment: Bytes::new(),
             generation: -1,
-            is_new: true,
             join: parked,
             sync: None,
             conn: Some(caller.to.conn),
@@ -263,7 +262,6 @@ impl Group {
             turn.fx.reply(to, Response::SyncGroup(super::sync::sync_error(ErrorCode::FENCED_INSTANCE_ID)));
         }
         member.id = new_id.clone();
-        member.is_new = false;
         let protocol_type = self.protocol_type();
         self.add_member(member, &protocol_type);
         if self.is_leader(old_id) {
@@ -293,7 +291,8 @@ impl Group {
 
     // Answers.
 
-    fn tell_generation(&mut self, member_id: &str) {
+    /// Notes that a member is told the present generation.
+    pub(super) fn tell_generation(&mut self, member_id: &str) {
         if let Some(member) = self.members.get_mut(member_id) {
             member.generation = self.generation;
         }

@@ -42,8 +42,6 @@ pub struct Member {
     /// The generation that it was last told. A static member may be kept without having rejoined, and then does not know the
     /// group's present one: see `Group::check_generation`.
     pub(super) generation: i32,
-    /// Joined in this join phase for the first time: it may not know its id yet, so its session is not judged.
-    pub(super) is_new: bool,
     /// Its JoinGroup, when it has rejoined and the join phase is not over.
     pub(super) join: Option<Parked>,
     /// Its SyncGroup, when the leader's is still to come.
@@ -68,7 +66,6 @@ impl Member {
             protocols: row.protocols.clone(),
             assignment: row.assignment.clone(),
             generation,
-            is_new: false,
             join: None,
             sync: None,
             conn: None,

@@ -84,10 +84,8 @@ impl Group {
 
     /// The first JoinGroup of a member has waited too long: it may be gone, or it tries again.
     pub(super) fn new_member_due(&mut self, turn: &mut Turn, member_id: &Text) {
-        if self.members.get(member_id.as_str()).is_some_and(|member| member.is_new) {
-            log::info!("group {:?}: new member {member_id:?} has waited too long", self.id);
-            self.expel(turn, member_id);
-        }
+        log::info!("group {:?}: new member {member_id:?} has waited too long", self.id);
+        self.expel(turn, member_id);
     }
 
     fn expel(&mut self, turn: &mut Turn, member_id: &Text) {
@@ -338,7 +336,7 @@ mod tests {
         world.pass(10_000);
         assert_eq!(world.state(), "Empty", "from then on it is judged again");
         // The same for what else it may wait for.
-        members[0].member_id = Text::default();
+        members[0] = static_client(1);
         let to = world.enter(&mut members[0]);
         world.pass(0);
         world.joined(&mut members[0], to);
@@ -348,6 +346,13 @@ mod tests {
         assert_eq!(world.state(), "Stable");
         world.commit();
         world.heartbeat(&members[0]);
+        members[0].member_id = Text::default();
+        let to = world.join(&members[0]);
+        world.seal();
+        world.pass(35_000);
+        assert_eq!(world.state(), "Stable");
+        world.commit();
+        world.joined(&mut members[0], to);
         let (groups, plan) = (&mut world.groups, world.fx.plan());
         groups.note_wait("g", members[0].conn, plan);
         world.pass(35_000);

@@ -110,11 +110,8 @@ impl Group {
         let ids: Vec<Text> = self.members.keys().cloned().collect();
         for id in ids {
             let parked = self.unpark_join(&id);
-            if let Some(member) = self.members.get_mut(&id) {
-                member.is_new = false;
-                if parked.is_some() {
-                    member.generation = self.generation;
-                }
+            if parked.is_some() {
+                self.tell_generation(&id);
             }
             if let Some(to) = parked.and_then(|parked| parked.to) {
                 turn.fx.reply(to, Response::JoinGroup(self.join_answer(&id)));

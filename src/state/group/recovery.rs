@@ -123,9 +123,9 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Client, World, client, static_client};
-    use crate::wire::error_code::ErrorCode;
-
     use super::*;
+    use crate::base::rng::Rng;
+    use crate::wire::error_code::ErrorCode;
 
     /// A member as it comes back after an error that took its id.
     fn anew(client: &Client) -> Client {
@@ -166,16 +166,22 @@ mod tests {
 
     #[test]
     fn what_is_loaded_is_what_was_there() {
-        let mut world = World::new();
-        world.form(&mut [client(1), static_client(2)]);
-        world.offset_commit(&Client { group: Text::from("simple"), ..client(3) }, 1, 5);
-        world.commit();
-        let before = (world.groups.bytes, world.groups.get("g").unwrap().to_row());
-        world.restart();
-        assert_eq!((world.groups.bytes, world.groups.get("g").unwrap().to_row()), before);
-        let simple = world.groups.get("simple").unwrap();
-        assert_eq!((simple.state(), simple.protocol_type()), (GroupState::Empty, Text::default()));
-        assert!(world.groups.iter().all(|group| group.changed_in() == PlanNo::COMMITTED));
+        // Several seeds, so that the leader is not always the first by its id.
+        for seed in 0..6 {
+            let mut world = World::new();
+            world.rng = Rng::new(seed);
+            world.form(&mut [client(1), static_client(2), client(3)]);
+            world.offset_commit(&Client { group: Text::from("simple"), ..client(3) }, 1, 5);
+            assert_eq!(world.groups.get("simple").unwrap().changed_in(), world.fx.plan());
+            world.commit();
+            let before = (world.groups.bytes, world.groups.get("g").unwrap().row());
+            assert_eq!(before.1.as_ref(), world.image.groups.first());
+            world.restart();
+            assert_eq!((world.groups.bytes, world.groups.get("g").unwrap().row()), before);
+            let simple = world.groups.get("simple").unwrap();
+            assert_eq!((simple.state(), simple.protocol_type()), (GroupState::Empty, Text::default()));
+            assert!(world.groups.iter().all(|group| group.changed_in() == PlanNo::COMMITTED));
+        }
     }
 
     /// The join phase of generation 2 ended, its leader's sync was never stored, and the number comes again.
