@@ -133,7 +133,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "topics.auto_create",
-        flag: None,
+        flag: Some("auto-create"),
         env: Some("MONOLOG_AUTO_CREATE"),
         default: "true",
         help: "whether a topic is made when a client first asks for it, true or false",

@@ -24,7 +24,6 @@ use super::timers::{Timer, Timers};
 use super::topics::Topics;
 use crate::base::ids::{ConnId, PartId, Uuid};
 use crate::base::limits::EXPIRY_SLICE_PRODUCERS;
-use crate::base::metrics::BATCHES_APPENDED;
 use crate::base::time::Now;
 use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
 use crate::wire::batch::CheckedBatch;
@@ -156,7 +155,6 @@ impl Log {
                 self.fences.remove(&(row.part, row.pid));
             }
         }
-        BATCHES_APPENDED.add(plan.batches.len() as u64);
         for op in &plan.ops {
             match op {
                 Op::SetLogStart { part, log_start } => {
