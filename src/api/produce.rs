@@ -27,7 +27,6 @@ pub struct ProduceWork {
     call: Call,
     request: ProduceRequest,
     batches: std::vec::IntoIter<Result<CheckedBatch, BatchError>>,
-    copies: Copies,
     is_transactional: bool,
     // What was decided, in the order of the request.
     response: ProduceResponse,
@@ -39,7 +38,6 @@ impl ProduceWork {
     /// `batches`: what the reactor made of the records, in the order of the request.
     pub fn new(call: Call, request: ProduceRequest, batches: Vec<Result<CheckedBatch, BatchError>>) -> ProduceWork {
         ProduceWork {
-            copies: Copies::of(&batches),
             is_transactional: batches.iter().flatten().any(|batch| batch.header().is_transactional()),
             response: ProduceResponse { responses: Vec::with_capacity(request.topic_data.len()), ..ProduceResponse::default() },
             entry_plans: Vec::with_capacity(batches.len()),
@@ -71,8 +69,7 @@ impl ProduceWork {
                 let batch = self.batches.next().unwrap_or(Err(BatchError::NoBatch));
                 let checks = Checks { request: &self.request, call: &self.call, is_transactional: self.is_transactional };
                 let outcome = checks.pass(found, partition.index, batch, state).and_then(|(topic, part, batch)| {
-                    let copy = self.copies.wanted(batch.size());
-                    state.log.append(part, batch, &topic.log_config, copy, state.read_only, fx, &mut state.timers, now)
+                    state.log.append(part, batch, &topic.log_config, state.read_only, fx, &mut state.timers, now)
                 });
                 let plan = outcome.as_ref().map_or(PlanNo::COMMITTED, |appended| appended.plan);
                 self.after = self.after.max(plan);
@@ -196,27 +193,6 @@ fn entry(index: i32, outcome: Result<Appended, Box<Rejection>>) -> PartitionProd
             error_message: rejection.message,
             ..PartitionProduceResponse::default()
         },
-    }
-}
-
-/// Which batches are copied out of their frame, so that a small one in the tail cache does not keep all of it: those below a
-/// quarter, and the rest too when together it makes up less than three quarters. What is kept is thus charged for nearly all it pins.
-#[derive(Debug)]
-struct Copies {
-    below: usize,
-}
-
-impl Copies {
-    fn of(batches: &[Result<CheckedBatch, BatchError>]) -> Copies {
-        let sizes = || batches.iter().flatten().map(CheckedBatch::size);
-        let total: usize = sizes().sum();
-        let quarter = total.div_ceil(4);
-        let shared: usize = sizes().filter(|size| *size >= quarter).sum();
-        Copies { below: if shared >= total - total / 4 { quarter } else { usize::MAX } }
-    }
-
-    fn wanted(&self, size: usize) -> bool {
-        size < self.below
     }
 }
 
@@ -419,19 +395,5 @@ mod tests {
         begin(&mut world, request(1, &[("gone", &[0])]), vec![batch(9)]);
         assert!(world.answered().is_none());
         assert_eq!(codes(&answer!(world, Produce)), [(0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1)]);
-    }
-
-    #[test]
-    fn small_parts_of_a_frame_are_copied() {
-        let copies = |sizes: &[usize]| {
-            let batches: Vec<Checked> = sizes.iter().map(|size| batch(*size)).collect();
-            let copies = Copies::of(&batches);
-            batches.iter().flatten().map(|batch| copies.wanted(batch.size())).collect::<Vec<_>>()
-        };
-        assert_eq!(copies(&[100]), [false]);
-        assert_eq!(copies(&[5_000, 5_000, 5_000, 5_000]), [false; 4]);
-        assert_eq!(copies(&[5_000; 5]), [true; 5]);
-        assert_eq!(copies(&[50_000, 100]), [false, true]);
-        assert_eq!(copies(&[5_000, 1_000, 1_000, 1_000, 1_000, 1_000]), [true; 6], "half a frame must not keep the other half");
     }
 }

@@ -52,7 +52,7 @@ impl World {
         (0..count).for_each(|_| builder.push(self.now.wall_ms, Some(b"key"), Some(b"value"), &[]));
         let batch = CheckedBatch::check(Some(builder.build().expect("a batch")), 9).expect("a good batch");
         let State { log, timers, .. } = &mut self.state;
-        log.append(part, batch, &config, false, false, &mut self.fx, timers, self.now).expect("a good batch");
+        log.append(part, batch, &config, false, &mut self.fx, timers, self.now).expect("a good batch");
         self.commit();
     }
 

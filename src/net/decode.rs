@@ -23,9 +23,11 @@ pub enum Decoded {
 
 /// Decodes a frame.
 pub fn decode(frame: Bytes) -> Decoded {
+    let frame_bytes = frame.len();
     match decode_request(frame) {
         Ok((header, mut request)) => {
-            let batches = check_batches(&mut request, header.version);
+            let mut batches = check_batches(&mut request, header.version);
+            detach_small(&mut batches, frame_bytes);
             Decoded::Request(header, request, batches)
         }
         Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, start)) => Decoded::AskLower(start.correlation_id, ask_lower()),
@@ -55,6 +57,16 @@ fn check_batches(request: &mut Request, version: i16) -> Vec<Result<CheckedBatch
     partitions.map(|partition| CheckedBatch::check(partition.records.take(), version)).collect()
 }
 
+/// Batches may stay in the tail cache for long, where each is charged for its own size. So those that are less than a quarter of
+/// their frame get bytes of their own, and all of them do when the rest is less than three quarters of it: what is shared is
+/// then charged for nearly everything that it keeps in memory.
+fn detach_small(batches: &mut [Result<CheckedBatch, BatchError>], frame_bytes: usize) {
+    let quarter = frame_bytes / 4;
+    let shared: usize = batches.iter().flatten().map(CheckedBatch::size).filter(|size| *size >= quarter).sum();
+    let bound = if shared >= frame_bytes - quarter { quarter } else { usize::MAX };
+    batches.iter_mut().flatten().filter(|batch| batch.size() < bound).for_each(CheckedBatch::detach);
+}
+
 /// KIP-511: the client learns from the one row which version to ask with (`ApiVersionsRequest.getErrorResponse`).
 fn ask_lower() -> Response {
     let row = ApiKey::ApiVersions.row();
@@ -76,6 +88,8 @@ pub fn java_host(ip: std::net::IpAddr) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::batch_builder::BatchBuilder;
+    use crate::wire::compress::Codec;
 
     fn frame(key: i16, version: i16, rest: &[u8]) -> Bytes {
         Bytes::from([&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), rest].concat())
@@ -104,6 +118,32 @@ mod tests {
         ] {
             assert!(matches!(decode(bad), Decoded::Fault(_)));
         }
+    }
+
+    #[test]
+    fn batches_that_are_a_small_part_of_a_frame_leave_it() {
+        let batch = |size: usize| {
+            let mut builder = BatchBuilder::new(Codec::None);
+            builder.push(0, None, Some(&vec![0; size]), &[]);
+            CheckedBatch::check(Some(builder.build().unwrap()), 9)
+        };
+        // Which of the batches have moved, in a frame with so many bytes beside them.
+        let moved = |sizes: &[usize], others: usize| {
+            let mut batches: Vec<_> = sizes.iter().map(|size| batch(*size)).collect();
+            let places = |batches: &[Result<CheckedBatch, BatchError>]| -> Vec<*const u8> {
+                batches.iter().flatten().map(|batch| batch.bytes().as_ptr()).collect()
+            };
+            let before = places(&batches);
+            let frame_bytes = others + batches.iter().flatten().map(CheckedBatch::size).sum::<usize>();
+            detach_small(&mut batches, frame_bytes);
+            places(&batches).iter().zip(before).map(|(now, before)| *now != before).collect::<Vec<_>>()
+        };
+        assert_eq!(moved(&[500], 60), [false]);
+        assert_eq!(moved(&[500], 1_000_000), [true], "whatever else is in the frame");
+        assert_eq!(moved(&[5_000; 4], 0), [false; 4]);
+        assert_eq!(moved(&[5_000; 5], 60), [true; 5]);
+        assert_eq!(moved(&[50_000, 100], 60), [false, true]);
+        assert_eq!(moved(&[5_000, 1_000, 1_000, 1_000, 1_000, 1_000], 0), [true; 6], "half a frame must not keep the other half");
     }
 
     #[test]

@@ -133,6 +133,11 @@ impl CheckedBatch {
         self.bytes
     }
 
+    /// Gives it bytes of its own, so that it keeps no frame in memory.
+    pub fn detach(&mut self) {
+        self.bytes = Bytes::copy_from_slice(&self.bytes);
+    }
+
     /// The whole batch in bytes: what `max.message.bytes` bounds.
     pub fn size(&self) -> usize {
         self.bytes.len()

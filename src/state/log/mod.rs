@@ -115,14 +115,13 @@ impl Log {
         self.waiters.len()
     }
 
-    /// Decides one batch of a Produce. `copy`: it is a small part of its frame.
+    /// Decides one batch of a Produce.
     #[allow(clippy::too_many_arguments)] // The parts of State that a handler holds apart.
     pub fn append(
         &mut self,
         part: PartId,
         batch: CheckedBatch,
         config: &LogConfig,
-        copy: bool,
         read_only: bool,
         fx: &mut Effects,
         timers: &mut Timers,
@@ -133,7 +132,7 @@ impl Log {
         let Some(partition) = self.partitions.get_mut(&part) else {
             return Err(Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
         };
-        let appended = partition.append(batch, Terms { config, copy, read_only, fenced }, fx, now)?;
+        let appended = partition.append(batch, Terms { config, read_only, fenced }, fx, now)?;
         if pid >= 0 {
             timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
         }

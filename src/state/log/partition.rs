@@ -11,7 +11,6 @@ use crate::store::plan::{BatchRow, Op, PartitionRow, ProducerRow};
 use crate::wire::batch::CheckedBatch;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::produce::BatchIndexAndErrorMessage;
-use bytes::Bytes;
 
 /// Kafka lists so many bad records of a batch in its message; a bound on what a refusal carries.
 const RECORD_ERRORS_MAX: usize = 100;
@@ -54,8 +53,6 @@ impl Rejection {
 pub struct Terms<'a> {
     /// The config of its topic.
     pub config: &'a LogConfig,
-    /// Copy the bytes: they are a small part of a frame and must not keep all of it.
-    pub copy: bool,
     /// The disk is full: nothing new is taken in.
     pub read_only: bool,
     /// A refused plan held a batch of this producer, see [`Producers::judge`].
@@ -186,7 +183,7 @@ impl Partition {
         }
         let log_append_time_ms = if terms.config.log_append_time { now.wall_ms } else { -1 };
         let batch = if terms.config.log_append_time { batch.with_log_append_time(now.wall_ms) } else { batch.with_create_time() };
-        let row = self.row_of(batch, terms.copy);
+        let row = self.row_of(batch);
         if is_idempotent {
             if !self.producers.knows(row.pid) {
                 let part = self.part;
@@ -203,9 +200,8 @@ impl Partition {
         Ok(Appended { base_offset, log_append_time_ms, log_start_offset: self.log_start, plan: fx.plan() })
     }
 
-    fn row_of(&self, batch: CheckedBatch, copy: bool) -> BatchRow {
+    fn row_of(&self, batch: CheckedBatch) -> BatchRow {
         let header = *batch.header();
-        let data = if copy { Bytes::copy_from_slice(batch.bytes()) } else { batch.into_bytes() };
         BatchRow {
             part: self.part,
             base: self.next_offset,
@@ -215,7 +211,7 @@ impl Partition {
             pid: header.producer_id,
             epoch: header.producer_epoch,
             seq: header.base_sequence,
-            data,
+            data: batch.into_bytes(),
         }
     }
 
@@ -431,18 +427,6 @@ mod tests {
         assert!(!BatchHeader::read(&plan.batches[0].data).unwrap().is_log_append_time());
         let timeless = at(&[-1]).with_log_append_time(-1);
         assert_eq!(refusal(&mut rig, part, timeless).error_code, ErrorCode::INVALID_TIMESTAMP);
-    }
-
-    #[test]
-    fn a_copied_batch_pins_nothing() {
-        let mut rig = Rig::new();
-        let part = rig.created("t", 1, &[])[0];
-        let (batch, config) = (plain(1), rig.topics.owner(part).unwrap().0.log_config.clone());
-        for copy in [false, true] {
-            let before = batch.bytes().as_ptr();
-            rig.log.append(part, batch.clone(), &config, copy, false, &mut rig.fx, &mut rig.timers, rig.now).unwrap();
-            assert_eq!(rig.commit().batches[0].data.as_ptr() == before, !copy);
-        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Rig {
     pub fn append(&mut self, part: PartId, batch: CheckedBatch) -> Result<Appended, Rejection> {
         let config = self.topics.owner(part).expect("a topic").0.log_config.clone();
         let Rig { log, fx, timers, now, read_only, .. } = self;
-        log.append(part, batch, &config, false, *read_only, fx, timers, *now).map_err(|rejection| *rejection)
+        log.append(part, batch, &config, *read_only, fx, timers, *now).map_err(|rejection| *rejection)
     }
 
     /// Appends `count` plain records in one batch; gives its size.
