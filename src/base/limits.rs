@@ -62,7 +62,7 @@ pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 /// Fetch sessions: Kafka's `max.incremental.fetch.session.cache.slots`.
 pub const FETCH_SESSIONS_MAX: usize = 1_000;
 /// Partitions of all fetch sessions together; what goes beyond is fetched without a session.
-pub const FETCH_SESSION_PARTITIONS_MAX: usize = 100_000;
+pub const FETCH_SESSION_PARTITIONS_MAX: usize = 50_000;
 /// Partitions that are not there in a fetch that may wait all the same; with more it is answered at once.
 pub const FETCH_UNKNOWN_PARKED_MAX: usize = 1_000;
 /// Producers remembered per partition before the oldest idle one is forgotten.

@@ -1,6 +1,7 @@
 //! The log: all partitions, with what is decided and what is committed of them; the tail cache, parked fetches, fetch sessions and
 //! retention around them. Called by the produce, fetch and offset handlers of `api`, and by the hooks of `State`.
 
+mod answer;
 pub mod fetch;
 pub mod partition;
 pub mod producers;

@@ -262,6 +262,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::base::ids::Uuid;
+    use crate::base::limits::TOPIC_NAME_CHARS_MAX;
     use crate::state::log::testing::{Rig, bases, by_ids, entries, request, waiting};
     use crate::wire::message::fetch::{FetchRequest, FetchResponse, ForgottenTopic};
 
@@ -432,6 +433,19 @@ mod tests {
         rig.log.sessions.close(77);
         rig.stored(part, 1);
         assert_eq!(told(&rig.answer(parked).unwrap()), [(0, vec![1])]);
+    }
+
+    #[test]
+    fn names_that_no_topic_can_have_are_not_remembered() {
+        let mut rig = Rig::new();
+        rig.created("t", 1, &[]);
+        let long = "x".repeat(TOPIC_NAME_CHARS_MAX + 1);
+        assert_eq!(rig.read(open(&[(&long, &[(0, 0)])])).session_id, NO_SESSION);
+        assert_eq!(rig.read(open(&[("t", &[(0, 0)])])).session_id, 77);
+        assert_eq!(next(&mut rig, 1, &[(&long, &[(0, 0)])], &[]).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert!(rig.log.sessions.is_empty());
+        let to = rig.fetch(1, waiting(&[("t", &[(0, 0)]), (&long, &[(0, 0)])]), |_| {});
+        assert!(rig.answer(to).is_some(), "nor does anybody wait with them");
     }
 
     fn cached(count: usize) -> Vec<Cached> {
