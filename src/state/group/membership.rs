@@ -60,7 +60,7 @@ impl Group {
             member.member_id.clone()
         };
         let reason = member.reason.as_deref().unwrap_or("not provided");
-        log::info!("group {:?}: member {member_id:?} leaves: {reason:?}", self.id);
+        log::debug!("group {:?}: member {member_id:?} leaves: {reason:?}", self.id);
         self.remove_member(turn, &member_id);
         Ok(())
     }
