@@ -38,4 +38,4 @@ for kind in ${BROKERS:-monolog}; do
     gone_broker
 done
 end_perf
-[ $FAILED -eq 0 ] || die "$FAILED counts found something wrong"
+[ "$FAILED" -eq 0 ] || die "$FAILED counts found something wrong"

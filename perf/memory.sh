@@ -12,7 +12,7 @@ SECONDS_EACH=${SECONDS_EACH:-20}
 switches() { cat /proc/"$BROKER_PID"/task/*/status | awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }'; }
 
 # idle CASE: nobody is connected. A thread that wakes gives the processor up again: its voluntary switches count wake-ups.
-# strace then names the system calls, if there are any; the first line of a thread is the call in which it was found asleep.
+# strace then names the system calls, if there are any; those of its first second are of its own making (it interrupts sleepers).
 idle() {
     local before
     sleep "$IDLE_SECONDS"
@@ -21,8 +21,8 @@ idle() {
     sleep "$WATCH_SECONDS"
     record "$1" wake-ups $(($(switches) - before)) "in $WATCH_SECONDS s"
     if have strace; then
-        timeout "$WATCH_SECONDS" strace -f -q -p "$BROKER_PID" -o "$WORK/strace" 2>/dev/null
-        awk 'seen[$1]++ && !/detached|resumed|exited/' "$WORK/strace" >"$WORK/calls"
+        timeout "$WATCH_SECONDS" strace -f -q -ttt -p "$BROKER_PID" -o "$WORK/strace" 2>/dev/null
+        awk 'NR == 1 { begun = $2 } $2 > begun + 1 && !/detached/' "$WORK/strace" >"$WORK/calls"
         record "$1" system-calls "$(wc -l <"$WORK/calls")" "in $WATCH_SECONDS s"
         [ ! -s "$WORK/calls" ] || head -n "${CALLS:-5}" "$WORK/calls" | sed 's/^/    /'
     else
