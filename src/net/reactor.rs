@@ -291,11 +291,13 @@ impl Reactor {
         }
     }
 
-    /// Closes what holds memory and does nothing for it.
+    /// Closes what holds memory and does nothing for it; where only a lane is wanted, whoever is slow in there.
     fn squeeze(&mut self, now: Instant) {
-        let burdens: Vec<ConnId> = self.conns.iter().flatten().filter(|conn| conn.is_a_burden(now)).map(|conn| conn.id).collect();
+        let is_short = self.shared.budget.left_bytes() < SCRATCH_BYTES;
+        let burdens = self.conns.iter().flatten().filter(|conn| conn.is_a_burden(now) && (is_short || conn.lane_progress().is_some()));
+        let burdens: Vec<ConnId> = burdens.map(|conn| conn.id).collect();
         for id in burdens {
-            self.close(id, Ending::Fault("too slow while memory is short".to_string()));
+            self.close(id, Ending::Fault("too slow, while others wait for memory".to_string()));
         }
     }
 
