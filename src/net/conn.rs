@@ -162,6 +162,7 @@ impl Conn {
             match self.reader.read(&mut self.socket, means, TURN_BYTES / 8, &mut |frame| inbox.push_back(frame)) {
                 ReadEnd::Paused => {}
                 ReadEnd::Drained => self.readable = false,
+                ReadEnd::Short => self.readable = self.finished,
                 ReadEnd::Starved => return After::Starved,
                 ReadEnd::Eof | ReadEnd::Failed(_) => self.ending = Some(Ending::Left),
                 ReadEnd::BadLength(length) => self.ending = Some(Ending::Fault(format!("a frame of {length} bytes{}", guess(length)))),

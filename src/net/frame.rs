@@ -48,6 +48,9 @@ enum Hold {
 pub enum ReadEnd {
     /// The socket has nothing more at present.
     Drained,
+    /// It gave less than was asked for: it has nothing more, unless the peer has finished
+    /// (<https://man7.org/linux/man-pages/man7/epoll.7.html>, edge-triggered streams).
+    Short,
     /// Frames are there, or the turn is over; there may be more in the socket.
     Paused,
     /// There is no memory for more.
@@ -82,7 +85,8 @@ impl FrameReader {
         loop {
             let result = if self.partial.is_some() { self.read_body(socket, means, out) } else { self.read_start(socket, means, out) };
             match result {
-                Ok(Progress { bytes, frames }) => {
+                Ok(Progress { short: true, .. }) => return ReadEnd::Short,
+                Ok(Progress { bytes, frames, .. }) => {
                     left = left.saturating_sub(bytes);
                     if frames || left == 0 {
                         return ReadEnd::Paused;
@@ -135,7 +139,7 @@ impl FrameReader {
             rest = after;
             frames |= self.finish(out);
         }
-        Ok(Progress { bytes, frames })
+        Ok(Progress { bytes, frames, short: bytes < wanted })
     }
 
     /// Takes length bytes off the front; with the fourth a frame begins.
@@ -168,9 +172,9 @@ impl FrameReader {
     fn read_body(&mut self, socket: &mut impl Read, means: &mut Means, out: &mut impl FnMut(Bytes)) -> Result<Progress, ReadEnd> {
         // A frame of no bytes is complete with its length.
         if self.finish(out) {
-            return Ok(Progress { bytes: 0, frames: true });
+            return Ok(Progress { bytes: 0, frames: true, short: false });
         }
-        let Some(partial) = &mut self.partial else { return Ok(Progress { bytes: 0, frames: false }) };
+        let Some(partial) = &mut self.partial else { return Ok(Progress::default()) };
         if partial.filled == partial.buffer.len() && !partial.grow(means) {
             partial.paused_at.get_or_insert(means.now);
             return Err(ReadEnd::Starved);
@@ -179,11 +183,12 @@ impl FrameReader {
             partial.since += means.now.saturating_duration_since(since);
             partial.progress_at = means.now;
         }
-        let filled = partial.filled;
-        let bytes = read_some(socket, partial.buffer.get_mut(filled..).unwrap_or_default())?;
+        let room = partial.buffer.get_mut(partial.filled..).unwrap_or_default();
+        let wanted = room.len();
+        let bytes = read_some(socket, room)?;
         partial.filled += bytes;
         partial.progress_at = means.now;
-        Ok(Progress { bytes, frames: self.finish(out) })
+        Ok(Progress { bytes, frames: self.finish(out), short: bytes < wanted })
     }
 
     /// Gives out the frame if it is complete.
@@ -204,9 +209,11 @@ impl FrameReader {
     }
 }
 
+#[derive(Default)]
 struct Progress {
     bytes: usize,
     frames: bool,
+    short: bool,
 }
 
 impl Partial {
@@ -312,7 +319,7 @@ mod tests {
                     now: self.now,
                 };
                 let end = reader.read(&mut socket, &mut means, usize::MAX, &mut |frame| frames.push(frame));
-                if end != ReadEnd::Paused {
+                if !matches!(end, ReadEnd::Paused | ReadEnd::Short) {
                     return (frames, end);
                 }
             }

@@ -309,7 +309,7 @@ impl Reactor {
         let lane = self.in_lane.iter().filter_map(|id| self.lane_deadline(*id)).min();
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
         let linger = self.lingering.front().map(|(at, ..)| *at);
-        let starved = self.starved_retry.map(|(at, _)| at);
+        let starved = (!self.starved.is_empty()).then(|| self.starved_retry.map_or(now + STARVED_RETRY[0], |(at, _)| at));
         [lane, accept, linger, starved, self.finish_by].into_iter().flatten().min().map(|at| at.saturating_duration_since(now))
     }
 
