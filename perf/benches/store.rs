@@ -35,7 +35,7 @@ struct Store {
     kept_commits: Option<u64>,
     database: PathBuf,
     began: Instant,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Store {
@@ -59,7 +59,7 @@ impl Store {
             kept_commits: case.steady.then_some((STEADY_BYTES / commit_bytes) as u64),
             database: dir.path().join("monolog.db"),
             began: Instant::now(),
-            _dir: dir,
+            dir,
         };
         // A steady store begins full.
         for _ in 0..store.kept_commits.unwrap_or(0) {
@@ -181,5 +181,52 @@ fn layout(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, layout);
+/// From the first system call to the loaded image, with 10,000 partitions and a million batches: what a start waits for.
+fn start(criterion: &mut Criterion) {
+    let case = Case { batch_bytes: 500, partitions: 10_000, fold_commits: FOLD_COMMITS_MAX, steady: false };
+    let mut store = Store::new(&case);
+    for _ in 0..1_000 {
+        store.commit();
+    }
+    let dir = store.dir;
+    Box::new(store.writer).close().expect("the store is closed");
+    let mut group = criterion.benchmark_group("start");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.bench_function("after an orderly stop", |bencher| bencher.iter_custom(|iters| open_times(&dir, iters)));
+    let mut writer = open(dir.path(), &Options::new(TOPIC)).expect("the store opens again");
+    // All that the log may hold, in one plan that nobody copies back.
+    let row = |at: i64| BatchRow {
+        part: PartId(0),
+        base: 1_000_000 + at,
+        last: 1_000_000 + at,
+        max_ts: 0,
+        flags: 0,
+        pid: -1,
+        epoch: -1,
+        seq: -1,
+        data: Bytes::from(vec![at as u8; MIB]),
+    };
+    writer.commit(&Plan { batches: (0..60).map(row).collect(), ..Plan::new(PlanNo(0)) }, 0).expect("the plan is stored");
+    drop(writer);
+    let wal_bytes = std::fs::metadata(dir.path().join("monolog.db-wal")).map_or(0, |file| file.len());
+    group.bench_function("after kill -9", |bencher| bencher.iter_custom(|iters| open_times(&dir, iters)));
+    println!("    write-ahead log {} MiB", wal_bytes >> 20);
+    group.finish();
+}
+
+fn open_times(dir: &TempDir, iters: u64) -> Duration {
+    let mut sum = Duration::ZERO;
+    for _ in 0..iters {
+        let began = Instant::now();
+        let mut writer = open(dir.path(), &Options::new(TOPIC)).expect("the store opens again");
+        let image = writer.load().expect("the store is loaded");
+        sum += began.elapsed();
+        assert_eq!(image.partitions.len(), 10_000);
+        // Dropped, not closed: the log stays as it is.
+        drop(writer);
+    }
+    sum
+}
+
+criterion_group!(benches, layout, start);
 criterion_main!(benches);
