@@ -4,10 +4,6 @@ use super::*;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
-/// Set in a process that a test starts with itself as the program: the directory to open.
-const CHILD_DIR: &str = "MONOLOG_TEST_CHILD_DIR";
 
 /// Names, modes and contents of everything in a directory.
 fn listing(dir: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
@@ -23,67 +19,16 @@ fn names(dir: &Path) -> Vec<String> {
     listing(dir).into_keys().collect()
 }
 
-/// Not a test of its own: what the tests below run in another process.
 #[test]
-fn child_opens() {
-    let Ok(dir) = std::env::var(CHILD_DIR) else { return };
-    match open(Path::new(&dir), &options()) {
-        Ok(mut writer) => {
-            writer.commit(&birth(), 0).unwrap();
-            let _reader = writer.reader().unwrap();
-            println!("opened {:?}", names(Path::new(&dir)));
-        }
-        Err(error) => println!("{error:?}"),
-    }
-}
-
-fn open_in_child(dir: &Path, umask: &str) -> String {
-    let this = std::env::current_exe().unwrap();
-    let run = format!("umask {umask}; exec \"$0\" --exact store::sqlite::tests::directory::child_opens --nocapture");
-    let output = Command::new("sh").arg("-c").arg(run).arg(this).env(CHILD_DIR, dir).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn a_second_process_is_told_at_once() {
+fn the_lock_is_held_as_long_as_any_connection_is_open() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = open(dir.path(), &options()).unwrap();
-    writer.commit(&birth(), 0).unwrap();
-    let before = listing(dir.path());
-    let said = open_in_child(dir.path(), "022");
-    assert!(said.contains("Locked(") && said.contains("in use by another monolog"), "{said}");
-    assert_eq!(listing(dir.path()), before);
+    let writer = open(dir.path(), &options()).unwrap();
     assert!(matches!(open(dir.path(), &options()), Err(OpenError::Locked(_))), "nor may this process have it twice");
-    // The lock is held as long as any connection is open.
     let reader = writer.reader().unwrap();
     drop(writer);
     assert!(matches!(open(dir.path(), &options()), Err(OpenError::Locked(_))));
     drop(reader);
     open(dir.path(), &options()).unwrap();
-}
-
-#[test]
-fn sqlite_itself_keeps_other_programs_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let _writer = open(dir.path(), &options()).unwrap();
-    // The lock file gone, as after a careless clean-up.
-    fs::remove_file(dir.path().join("lock")).unwrap();
-    let said = open_in_child(dir.path(), "022");
-    assert!(said.contains("Locked("), "{said}");
-}
-
-#[test]
-fn files_are_the_owners_alone_whatever_the_umask() {
-    for umask in ["000", "022", "077"] {
-        let parent = tempfile::tempdir().unwrap();
-        let dir = parent.path().join("a/b");
-        let said = open_in_child(&dir, umask);
-        assert!(said.contains(r#"opened ["lock", "monolog.db", "monolog.db-wal"]"#), "no -shm file, nothing else: {said}");
-        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
-        for (name, (mode, _)) in listing(&dir) {
-            assert_eq!(mode, 0o600, "{name} with umask {umask}");
-        }
-    }
 }
 
 #[test]

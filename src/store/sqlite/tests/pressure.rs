@@ -95,3 +95,15 @@ fn the_log_is_reused_in_place() {
     }
     assert!(fs::metadata(dir.path().join("monolog.db-wal")).unwrap().len() >= before);
 }
+
+#[test]
+fn a_commit_that_would_pass_the_hard_bound_waits_for_the_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    for no in 1..=3 {
+        writer.commit(&plan(no, 13 * MIB), no).unwrap();
+        let bytes = fs::metadata(dir.path().join("monolog.db-wal")).unwrap().len();
+        assert!(bytes <= WAL_HARD_BYTES, "the log grew to {bytes} bytes");
+    }
+}

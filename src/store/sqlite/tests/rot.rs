@@ -50,6 +50,29 @@ fn a_flipped_bit_in_the_log_is_reported_before_commits_are_lost() {
 }
 
 #[test]
+fn rot_in_the_last_commit_but_one_is_told_from_a_torn_end() {
+    let (dir, mut model) = killed();
+    let wal = dir.path().join("monolog.db-wal");
+    let end_of_last_but_two = fs::metadata(&wal).unwrap().len();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    for no in COMMITS + 1..=COMMITS + 2 {
+        writer.commit(&plan(no, 3_000), 0).unwrap();
+        model.commit(&plan(no, 3_000), 0).unwrap();
+    }
+    drop(writer);
+    assert_same(dir.path(), &model);
+    let good = fs::read(&wal).unwrap();
+    let commit_bytes = (good.len() as u64 - end_of_last_but_two) / 2;
+    for at in [100, commit_bytes / 2, commit_bytes - 100] {
+        let mut rotten = good.clone();
+        rotten[(end_of_last_but_two + at) as usize] ^= 1;
+        fs::write(&wal, &rotten).unwrap();
+        let refused = open(dir.path(), &options());
+        assert!(matches!(&refused, Err(OpenError::Failed(what)) if what.contains("damaged")), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_log_without_its_database_is_refused() {
     for lost in ["missing", "empty"] {
         let (dir, _) = killed();
