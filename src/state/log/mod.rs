@@ -194,7 +194,7 @@ impl Log {
         for row in &image.producers {
             self.load_producer(row, used_ms.get(&(row.part, row.pid)).copied().unwrap_or(now.mono_ms), timers);
         }
-        for row in refused.iter().flat_map(|plan| &plan.batches).filter(|row| row.pid >= 0) {
+        for row in refused.iter().flat_map(|plan| &plan.batches).filter(|row| row.pid >= 0 && known.contains(&row.part)) {
             self.fences.insert((row.part, row.pid), now.mono_ms);
             timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
         }
@@ -292,8 +292,10 @@ mod tests {
             send(&mut rig, *part, 0, 0).unwrap();
         }
         rig.refuse(&[]);
+        assert_eq!(rig.log.fences.len(), 2);
         send(&mut rig, parts[0], 0, 0).unwrap();
         rig.commit();
+        assert_eq!(rig.log.fences.keys().collect::<Vec<_>>(), [&(parts[1], 9)]);
         rig.pass(PRODUCER_EXPIRY_MS - 1);
         assert_eq!(send(&mut rig, parts[1], 0, 5), Err(OUT_OF_ORDER));
         rig.pass(1);
@@ -325,17 +327,31 @@ mod tests {
         let kept = rig.created("k", 1, &[])[0];
         rig.stored(kept, 3);
         let new = rig.create("n", 1, &[])[0];
-        rig.put(new, 1);
+        rig.append(new, idempotent(9, 0, 0, 1)).unwrap();
         rig.put(kept, 2);
         rig.log.remove_partitions(&[kept]);
         rig.refuse(&[]);
-        assert!(rig.log.partition(new).is_none());
+        assert!(rig.log.partition(new).is_none() && rig.log.fences.is_empty(), "its number may be given again");
         let partition = rig.log.partition(kept).unwrap();
         assert_eq!((partition.high_watermark(), partition.next_offset()), (3, 3));
         let read = rig.read(request(&[("k", &[(0, 0)])]));
         assert!(!entries(&read)[0].1.records.is_empty() && rig.cold.is_empty(), "the tail cache has stayed");
         rig.stored(kept, 1);
         assert_eq!(rig.log.partition(kept).unwrap().high_watermark(), 4, "the deletion is forgotten");
+    }
+
+    #[test]
+    fn nothing_of_a_deleted_topic_stays() {
+        let mut rig = Rig::new();
+        let part = rig.created("d", 1, &[])[0];
+        rig.append(part, idempotent(9, 0, 0, 1)).unwrap();
+        rig.refuse(&[]);
+        rig.stored(part, 1);
+        assert!(rig.log.tail.used_bytes() > 0 && rig.log.fences.len() == 1);
+        rig.delete("d");
+        assert!(rig.log.partition(part).is_some());
+        rig.commit();
+        assert!(rig.log.partition(part).is_none() && rig.log.fences.is_empty() && rig.log.tail.used_bytes() == 0);
     }
 
     #[test]

@@ -219,15 +219,31 @@ mod tests {
             rig.append(part, at(&[WALL_MS + later])).unwrap();
         }
         rig.commit();
+        let other = rig.created("u", 1, &[("retention.ms", "160000")])[0];
+        rig.append(other, at(&[WALL_MS])).unwrap();
+        rig.commit();
         rig.pass(100_001);
         assert_eq!(asked(&mut rig), [(part, 0, 4, WALL_MS + 1)]);
-        rig.pass(DAY_MS);
-        assert!(rig.cold.is_empty() && !rig.fx.has_rows(), "one question at a time");
+        rig.pass(60_000);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part: other, log_start: 1 }]);
+        assert!(rig.cold.is_empty(), "one question at a time");
         rig.append(part, at(&[WALL_MS])).unwrap();
         answer(&mut rig, part, Some((1, WALL_MS + 50_000)), 4);
         assert_eq!(rig.fx.seal().ops, [Op::SetLogStart { part, log_start: 1 }]);
         rig.pass(60_000);
         assert_eq!(rig.fx.seal().ops, [Op::SetLogStart { part, log_start: 4 }], "by now all that is committed is too old");
+    }
+
+    #[test]
+    fn what_is_exactly_as_old_as_it_may_be_stays() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 2, &[("retention.ms", "100000")]);
+        rig.append(parts[0], at(&[WALL_MS])).unwrap();
+        rig.append(parts[1], at(&[WALL_MS + 1])).unwrap();
+        rig.commit();
+        rig.pass(100_001);
+        assert_eq!(rig.commit().ops, [Op::SetLogStart { part: parts[0], log_start: 1 }]);
+        assert!(rig.cold.is_empty());
     }
 
     #[test]

@@ -65,9 +65,8 @@ impl Cached {
     /// (`maybeUpdateResponseData`).
     pub fn tell(&mut self, error_code: ErrorCode, high_watermark: i64, log_start: i64, has_records: bool) -> bool {
         let is_news = has_records || error_code.is_error() || self.high_watermark != high_watermark || self.log_start != log_start;
-        // After an error it is told again, once the error is over.
-        self.high_watermark = if error_code.is_error() { -1 } else { high_watermark };
-        self.log_start = log_start;
+        // With an error both are -1, so that the partition is told again once the error is over.
+        (self.high_watermark, self.log_start) = (high_watermark, log_start);
         is_news
     }
 }
