@@ -3,6 +3,7 @@
 
 use super::limits::SMALL_FRAME_BYTES;
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -19,6 +20,21 @@ struct Inner {
 pub struct Charge {
     budget: Budget,
     bytes: usize,
+}
+
+/// Equal when they are one and the same.
+impl PartialEq for Budget {
+    fn eq(&self, other: &Budget) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Budget {}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.used_bytes(), self.limit_bytes())
+    }
 }
 
 impl Budget {

@@ -231,7 +231,7 @@ impl Conn {
                 return false;
             }
             let Some(frame) = self.inbox.pop_front() else { return true };
-            match decode(frame) {
+            match decode(frame, &shared.budget) {
                 Decoded::Request(header, request, batches) => {
                     let to = self.slot(Slot { produce, version: header.version, correlation_id: header.correlation_id, answer: None });
                     let peer = self.peer.clone();

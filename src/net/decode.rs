@@ -1,6 +1,7 @@
 //! One frame to one piece of mail for the engine: decodes the request, and checks the batches of a Produce on this thread, so
 //! that the engine only decides. Called by `conn`.
 
+use crate::base::budget::Budget;
 use crate::base::text::Text;
 use crate::wire::api_key::ApiKey;
 use crate::wire::batch::{BatchError, CheckedBatch};
@@ -22,12 +23,12 @@ pub enum Decoded {
 }
 
 /// Decodes a frame.
-pub fn decode(frame: Bytes) -> Decoded {
+pub fn decode(frame: Bytes, budget: &Budget) -> Decoded {
     let frame_bytes = frame.len();
     match decode_request(frame) {
         Ok((header, mut request)) => {
             let mut batches = check_batches(&mut request, header.version);
-            detach_small(&mut batches, frame_bytes);
+            mark_small(&mut batches, frame_bytes, budget);
             Decoded::Request(header, request, batches)
         }
         Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, start)) => Decoded::AskLower(start.correlation_id, ask_lower()),
@@ -58,13 +59,13 @@ fn check_batches(request: &mut Request, version: i16) -> Vec<Result<CheckedBatch
 }
 
 /// Batches may stay in the tail cache for long, where each is charged for its own size. So those that are less than a quarter of
-/// their frame get bytes of their own, and all of them do when the rest is less than three quarters of it: what is shared is
+/// their frame get bytes of their own when they are decided, and all of them do when the rest is less than three quarters of it: what is shared is
 /// then charged for nearly everything that it keeps in memory.
-fn detach_small(batches: &mut [Result<CheckedBatch, BatchError>], frame_bytes: usize) {
+fn mark_small(batches: &mut [Result<CheckedBatch, BatchError>], frame_bytes: usize, budget: &Budget) {
     let quarter = frame_bytes / 4;
     let shared: usize = batches.iter().flatten().map(CheckedBatch::size).filter(|size| *size >= quarter).sum();
     let bound = if shared >= frame_bytes - quarter { quarter } else { usize::MAX };
-    batches.iter_mut().flatten().filter(|batch| batch.size() < bound).for_each(CheckedBatch::detach);
+    batches.iter_mut().flatten().filter(|batch| batch.size() < bound).for_each(|batch| batch.leave_frame(budget));
 }
 
 /// KIP-511: the client learns from the one row which version to ask with (`ApiVersionsRequest.getErrorResponse`).
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn api_versions_from_the_future_are_asked_to_come_back_lower() {
         for version in [5, i16::MAX, -1] {
-            let Decoded::AskLower(7, Response::ApiVersions(response)) = decode(frame(18, version, &[0xff; 9])) else {
+            let Decoded::AskLower(7, Response::ApiVersions(response)) = decode(frame(18, version, &[0xff; 9]), &Budget::new(0)) else {
                 panic!("version {version}")
             };
             assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
@@ -116,7 +117,7 @@ mod tests {
             Bytes::new(),
             Bytes::from_static(b"GET / HTTP/1.1"),
         ] {
-            assert!(matches!(decode(bad), Decoded::Fault(_)));
+            assert!(matches!(decode(bad, &Budget::new(0)), Decoded::Fault(_)));
         }
     }
 
@@ -130,13 +131,10 @@ mod tests {
         // Which of the batches have moved, in a frame with so many bytes beside them.
         let moved = |sizes: &[usize], others: usize| {
             let mut batches: Vec<_> = sizes.iter().map(|size| batch(*size)).collect();
-            let places = |batches: &[Result<CheckedBatch, BatchError>]| -> Vec<*const u8> {
-                batches.iter().flatten().map(|batch| batch.bytes().as_ptr()).collect()
-            };
-            let before = places(&batches);
             let frame_bytes = others + batches.iter().flatten().map(CheckedBatch::size).sum::<usize>();
-            detach_small(&mut batches, frame_bytes);
-            places(&batches).iter().zip(before).map(|(now, before)| *now != before).collect::<Vec<_>>()
+            mark_small(&mut batches, frame_bytes, &Budget::new(0));
+            let is_copied = |batch: CheckedBatch| batch.bytes().as_ptr() != batch.clone().into_bytes().as_ptr();
+            batches.into_iter().flatten().map(is_copied).collect::<Vec<_>>()
         };
         assert_eq!(moved(&[500], 60), [false]);
         assert_eq!(moved(&[500], 1_000_000), [true], "whatever else is in the frame");

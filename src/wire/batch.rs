@@ -1,6 +1,7 @@
 //! Record batches of format v2. [`CheckedBatch`] is the type that means "checked": made by `net` from what a Produce request
 //! carries for one partition, read by `state` and `engine`. What is read out of stored batches lives in `stored`.
 
+use crate::base::budget::Budget;
 use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
 use crate::wire::compress::{Codec, Source};
 use crate::wire::error_code::ErrorCode;
@@ -107,6 +108,7 @@ pub struct CheckedBatch {
     header: BatchHeader,
     min_timestamp: Option<i64>,
     has_null_key: bool,
+    leaves_frame: Option<Budget>,
 }
 
 impl CheckedBatch {
@@ -116,7 +118,8 @@ impl CheckedBatch {
         let bytes = only_batch(records.unwrap_or_default(), produce_version)?;
         let header = check_header(&bytes)?;
         let found = check_records(&bytes, &header)?;
-        let mut batch = CheckedBatch { bytes, header, min_timestamp: found.min_timestamp, has_null_key: found.has_null_key };
+        let mut batch =
+            CheckedBatch { bytes, header, min_timestamp: found.min_timestamp, has_null_key: found.has_null_key, leaves_frame: None };
         if header.max_timestamp != found.max_timestamp {
             batch.restamp(header.attributes, found.max_timestamp);
         }
@@ -130,12 +133,16 @@ impl CheckedBatch {
 
     /// The batch, given away.
     pub fn into_bytes(self) -> Bytes {
-        self.bytes
+        match self.leaves_frame {
+            Some(budget) => budget.charge(self.bytes.len()).attach(self.bytes.to_vec()),
+            None => self.bytes,
+        }
     }
 
-    /// Gives it bytes of its own, so that it keeps no frame in memory.
-    pub fn detach(&mut self) {
-        self.bytes = Bytes::copy_from_slice(&self.bytes);
+    /// Whoever takes its bytes gets a copy with a charge of its own, so that they keep no frame in memory. They are copied no
+    /// sooner: until then the frame is there, and paid for.
+    pub fn leave_frame(&mut self, budget: &Budget) {
+        self.leaves_frame = Some(budget.clone());
     }
 
     /// The whole batch in bytes: what `max.message.bytes` bounds.
