@@ -3,6 +3,7 @@
 //! drop SQLite's own locks (<https://sqlite.org/howtocorrupt.html>, 2.2); names and permissions are all that is touched here.
 
 use super::open::OpenError;
+use log::warn;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -64,12 +65,16 @@ impl DataDir {
         let names = || -> io::Result<Vec<_>> { fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect() };
         let names = names().map_err(|error| unusable(&self.path, "list", &error))?;
         if names.iter().all(|name| OURS.iter().any(|ours| name == ours)) {
-            chmod(&self.path, 0o700)?;
+            if let Err(error) = fs::set_permissions(&self.path, Permissions::from_mode(0o700)) {
+                // Somebody else's directory that we may write to; the files are closed all the same.
+                warn!("cannot close {} to other users: {error}", self.path.display());
+            }
         }
         for name in [LOCK, DATABASE, WAL] {
             let file = self.path.join(name);
             if file.exists() {
-                chmod(&file, 0o600)?;
+                let closed = fs::set_permissions(&file, Permissions::from_mode(0o600));
+                closed.map_err(|error| unusable(&file, "set the permissions of", &error))?;
             }
         }
         Ok(())
@@ -93,10 +98,6 @@ fn make(path: &Path) -> io::Result<()> {
         File::open(parent)?.sync_all()?;
     }
     Ok(())
-}
-
-fn chmod(path: &Path, mode: u32) -> Result<(), OpenError> {
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|error| unusable(path, "set the permissions of", &error))
 }
 
 fn unusable(path: &Path, doing: &str, error: &io::Error) -> OpenError {

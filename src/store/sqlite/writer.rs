@@ -286,8 +286,11 @@ impl Writer for SqliteWriter {
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         self.check_unbroken()?;
-        self.fold_alone()?;
-        self.last_pass()?;
+        match self.fold_alone().and_then(|()| self.last_pass()) {
+            // Everything is in the log, and stays there.
+            Err(StoreError::Full(_)) => return Ok(()),
+            done => done?,
+        }
         // The last connection to close takes the empty log away.
         self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         Ok(())
