@@ -51,7 +51,6 @@ pub(super) struct Place {
 
 impl<'a> Snapshot<'a> {
     /// `None` when there is no such partition.
-    #[allow(clippy::disallowed_methods, reason = "a slice ends by the clock: how long a page takes only the disk knows")]
     pub(super) fn of(db: &'a Connection, part: PartId) -> Result<Option<Snapshot<'a>>, StoreError> {
         let end = Instant::now() + Duration::from_millis(READ_SLICE_MS);
         let mut select = db.prepare_cached("SELECT log_start, next_offset, max_ts FROM part WHERE part = ?1")?;
@@ -273,7 +272,6 @@ impl<'a> Snapshot<'a> {
         Ok(decoded)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a slice ends by the clock: how long a page takes only the disk knows")]
     fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }

@@ -13,7 +13,6 @@ pub(super) fn is_wanted(db: &Connection) -> Result<bool, StoreError> {
 
 /// Deletes for about [`DELETE_SLICE_MS`], at least one batch, inside a transaction of the writer. Everything it meets is
 /// folded: operations that ask for a trim fold first.
-#[allow(clippy::disallowed_methods, reason = "a slice is as long as it takes: rows differ in size by four orders of magnitude")]
 pub(super) fn trim_slice(db: &Connection) -> Result<(), StoreError> {
     let end = Instant::now() + Duration::from_millis(DELETE_SLICE_MS);
     let next = "SELECT part, until FROM trim ORDER BY part LIMIT 1";
