@@ -64,11 +64,10 @@ impl DataDir {
     pub(super) fn close_to_others(&self) -> Result<(), OpenError> {
         let names = || -> io::Result<Vec<_>> { fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect() };
         let names = names().map_err(|error| unusable(&self.path, "list", &error))?;
-        if names.iter().all(|name| OURS.iter().any(|ours| name == ours)) {
-            if let Err(error) = fs::set_permissions(&self.path, Permissions::from_mode(0o700)) {
-                // Somebody else's directory that we may write to; the files are closed all the same.
-                warn!("cannot close {} to other users: {error}", self.path.display());
-            }
+        let ours_alone = names.iter().all(|name| OURS.iter().any(|ours| name == ours));
+        if ours_alone && let Err(error) = fs::set_permissions(&self.path, Permissions::from_mode(0o700)) {
+            // Somebody else's directory that we may write to; the files are closed all the same.
+            warn!("cannot close {} to other users: {error}", self.path.display());
         }
         for name in [LOCK, DATABASE, WAL] {
             let file = self.path.join(name);
