@@ -13,9 +13,11 @@ mod storage;
 use crate::config::settings::Settings;
 use crossbeam_channel::{Sender, unbounded};
 use failure::{Failure, system};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use stop::Watch;
 
@@ -46,6 +48,8 @@ pub fn run(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn listen_to_signals(events: Sender<Event>) -> Result<(), Failure> {
+    // A write beyond a limit on file sizes (ulimit -f, LimitFSIZE) is to fail as an error of the store, not to kill us in its midst.
+    signal_hook::flag::register(SIGXFSZ, Arc::<AtomicBool>::default()).map_err(system("signal handlers"))?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(system("signal handlers"))?;
     spawn("signals", move || {
         for _ in signals.forever() {
