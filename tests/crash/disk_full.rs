@@ -1,0 +1,209 @@
+//! A disk that is full: produces are refused with an error that clients retry, reads go on, and when there is room again so do
+//! produces. The disk is a tmpfs in a mount namespace of its own, which is gone with its last process.
+
+use crate::broker::{Broker, PATIENCE, clean, serve};
+use crate::kill::is_ready;
+use crate::load::{connect, topic, values};
+use crate::{skip, works};
+use bytes::Bytes;
+use monolog::client::{Client, Topic};
+use monolog::wire::batch_builder::BatchBuilder;
+use monolog::wire::compress::Codec;
+use monolog::wire::error_code::ErrorCode;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// A small disk. Its namespace lives as long as a `cat` that waits for us.
+struct SmallDisk {
+    holder: Child,
+    _alive: ChildStdin,
+    dir: TempDir,
+}
+
+impl SmallDisk {
+    /// Of 24 MiB, of which a ballast takes 8.
+    fn mount() -> SmallDisk {
+        let dir = TempDir::new().unwrap();
+        let script = "mount -t tmpfs -o size=24m none \"$0\" && head -c 8388608 /dev/zero > \"$0/ballast\" && echo ready && exec cat";
+        let mut command = Command::new("unshare");
+        command.args(["-r", "-m", "sh", "-c", script]).arg(dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        SmallDisk { _alive: holder.stdin.take().unwrap(), holder, dir }
+    }
+
+    fn serve(&self) -> Command {
+        let inner = serve(&self.dir.path().join("data"), &[]);
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "-U", "-m", "--preserve-credentials", "--"]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        clean(command)
+    }
+
+    /// A file on it, seen from outside.
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.holder.id().to_string()).join("root").join(self.dir.path().strip_prefix("/").unwrap()).join(name)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+fn batch(number: usize) -> Bytes {
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.push(1_000, None, Some(value(number).as_bytes()), &[]);
+    builder.build().unwrap()
+}
+
+fn value(number: usize) -> String {
+    format!("{number:08}").repeat(12_500)
+}
+
+/// Appends until the broker refuses; how many records were acked before.
+fn fill(client: &mut Client, topic: &Topic, from: usize) -> usize {
+    for number in from..1_000 {
+        let answer = client.append(topic, 0, batch(number)).unwrap();
+        if answer.error_code != ErrorCode::NONE {
+            assert_eq!((answer.error_code, answer.base_offset), (ErrorCode::KAFKA_STORAGE_ERROR, -1));
+            return number;
+        }
+        assert_eq!(answer.base_offset, number as i64);
+    }
+    panic!("100 MB fit on a disk of 24");
+}
+
+fn assert_log(client: &mut Client, topic: &Topic, count: usize) {
+    let log = values(client, topic, 0);
+    assert_eq!(log.len(), count);
+    assert!(log.iter().enumerate().all(|(number, found)| *found == value(number)), "each record is what was sent");
+}
+
+fn disks_can_be_made() -> bool {
+    let possible = works("unshare", &["-r", "-m", "sh", "-c", "mount -t tmpfs none /mnt"]) && works("nsenter", &["--version"]);
+    if !possible {
+        skip("a small disk: unshare -r -m does not let us mount a tmpfs");
+    }
+    possible
+}
+
+#[test]
+fn a_full_disk_refuses_and_forgives() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::mount();
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let topic = topic(&mut client);
+    client.commit("group", &topic, 0, 1).unwrap();
+    let acked = fill(&mut client, &topic, 0);
+    assert!(acked > 10, "{acked} records of 100 kB fit on 16 MB");
+
+    // Reads go on, on new connections as on old ones.
+    assert_log(&mut connect(broker.kafka), &topic, acked);
+    assert_eq!(client.committed("group", &topic, 0).unwrap(), 1);
+    assert!(!is_ready(broker.http));
+    for _ in 0..3 {
+        assert_eq!(client.append(&topic, 1, batch(0)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(client.commit("group", &topic, 0, 2).unwrap_err().to_string().contains("COORDINATOR_NOT_AVAILABLE"));
+        client.create_topic("another", 1, &[]).unwrap_err();
+    }
+
+    std::fs::remove_file(disk.path("ballast")).unwrap();
+    let acked = resume(&mut client, &topic, acked);
+    client.commit("group", &topic, 0, 3).unwrap();
+    assert_log(&mut client, &topic, acked);
+    assert!(is_ready(broker.http));
+    assert!(client.find_topic("another", false).is_err(), "what was refused did not happen");
+    let log = broker.kill().stderr;
+    assert!(!log.contains("panicked"), "{log}");
+
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    assert_log(&mut client, &topic, acked);
+    assert_eq!(client.committed("group", &topic, 0).unwrap(), 3);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// Sends the next record again and again, as clients do, until it is taken.
+fn resume(client: &mut Client, topic: &Topic, next: usize) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = client.append(topic, 0, batch(next)).unwrap();
+        if answer.error_code == ErrorCode::NONE {
+            assert_eq!(answer.base_offset, next as i64, "no offset was used up by what was refused");
+            return next + 1;
+        }
+        assert_eq!(answer.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(Instant::now() < deadline, "there is room, and it is not used");
+    }
+}
+
+/// Killed while the disk is full, it comes back: what was acked can be read, and when there is room it goes on.
+#[test]
+fn a_restart_on_a_full_disk_loses_nothing() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::mount();
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let topic = topic(&mut client);
+    let acked = fill(&mut client, &topic, 0);
+    broker.kill();
+    // Not one byte is left.
+    let mut filler = std::fs::OpenOptions::new().append(true).open(disk.path("ballast")).unwrap();
+    std::io::copy(&mut std::io::repeat(0), &mut filler).unwrap_err();
+    drop(filler);
+    match Broker::start(disk.serve()) {
+        Ok(broker) => {
+            assert_log(&mut connect(broker.kafka), &topic, acked);
+            broker.kill();
+        }
+        Err(ended) => assert_eq!((ended.status.code(), ended.stderr.contains("panicked")), (Some(5), false), "{ended:?}"),
+    }
+    std::fs::remove_file(disk.path("ballast")).unwrap();
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    assert_log(&mut client, &topic, acked);
+    let acked = resume(&mut client, &topic, acked);
+    assert_log(&mut client, &topic, acked);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// A limit on the size of files is no full disk but an error of the store; it must not kill the process by a signal.
+#[test]
+fn a_limit_on_file_sizes_ends_it_in_order() {
+    let dir = TempDir::new().unwrap();
+    let inner = serve(&dir.path().join("data"), &[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 8192 && exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+    let broker = Broker::start(clean(command)).unwrap();
+    let mut client = connect(broker.kafka);
+    let topic = topic(&mut client);
+    let mut acked = 0;
+    // 4 MB; the answer to the one that is too much may be lost with the process.
+    while let Ok(answer) = client.append(&topic, 0, batch(acked)) {
+        if answer.error_code != ErrorCode::NONE {
+            assert_eq!(answer.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+            break;
+        }
+        acked += 1;
+        assert!(acked < 1_000);
+    }
+    let ended = broker.end();
+    assert_eq!(ended.status.code(), Some(5), "{ended:?}");
+    let broker = Broker::start(serve(&dir.path().join("data"), &[])).unwrap();
+    let log = values(&mut connect(broker.kafka), &topic, 0);
+    assert!(log.len() == acked || log.len() == acked + 1, "{acked} acked, {} there", log.len());
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
