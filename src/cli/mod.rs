@@ -20,7 +20,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         return wrong("the command line is not UTF-8");
     };
     let Some((command, rest)) = args.split_first() else {
-        eprint!("{}", help::usage());
+        complain(format_args!("{}", help::usage()));
         return ExitCode::from(USAGE);
     };
     match command.as_str() {
@@ -44,8 +44,14 @@ fn unknown(command: &str) -> ExitCode {
 }
 
 fn wrong(line: &str) -> ExitCode {
-    eprintln!("monolog: {line}");
+    complain(format_args!("monolog: {line}\n"));
     ExitCode::from(USAGE)
+}
+
+/// Prints to stderr, if anybody reads it.
+fn complain(text: std::fmt::Arguments) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_fmt(text);
 }
 
 /// Prints to stdout; a reader that has gone away (`monolog help | head -1`) is no reason to panic.

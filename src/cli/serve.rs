@@ -14,7 +14,7 @@ pub fn run(args: &[String]) -> ExitCode {
         Ok(merged) => merged,
         Err(lines) => {
             for line in lines {
-                eprintln!("monolog: {line}");
+                super::complain(format_args!("monolog: {line}\n"));
             }
             return ExitCode::from(super::USAGE);
         }
@@ -27,7 +27,7 @@ pub fn run(args: &[String]) -> ExitCode {
     match crate::server::run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("monolog: {failure}");
+            super::complain(format_args!("monolog: {failure}\n"));
             ExitCode::from(failure.exit_code())
         }
     }

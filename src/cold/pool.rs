@@ -6,11 +6,30 @@ use crate::base::budget::Budget;
 use crate::mail::cold::ColdJob;
 use crate::store::seam::Reader;
 use crossbeam_channel::Receiver;
+use std::time::Duration;
+
+/// A fetch that finds no memory left waits so long for some. Answers that nobody takes are given up sooner; so this is only
+/// passed where all of it is in honest use, and then an answer of one batch does no harm.
+const MEMORY_WAIT: Duration = Duration::from_secs(20);
+const MEMORY_RETRY: Duration = Duration::from_millis(5);
 
 /// Does jobs until the queue is closed and empty.
 pub fn run(mut reader: Box<dyn Reader>, jobs: Receiver<ColdJob>, budget: Budget, answer: impl Fn(Answered)) {
     for job in jobs {
+        if matches!(job, ColdJob::Fetch(_)) {
+            wait_for_memory(&budget);
+        }
         answer(complete(reader.as_mut(), job, &budget));
+    }
+}
+
+/// An answer holds at least one batch, whatever the budget says. Many of them at once must not each take theirs beyond the bound.
+fn wait_for_memory(budget: &Budget) {
+    let mut waited = Duration::ZERO;
+    while budget.left_bytes() == 0 && waited < MEMORY_WAIT {
+        // Memory is given back on any thread, without a word.
+        std::thread::park_timeout(MEMORY_RETRY);
+        waited += MEMORY_RETRY;
     }
 }
 

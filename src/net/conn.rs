@@ -37,6 +37,8 @@ pub struct Conn {
     pub starved: bool,
     /// Whether the peer has finished sending and a deadline for the rest was set.
     pub lingering: bool,
+    /// Whether its output is looked at from time to time.
+    pub watched: bool,
     peer: Arc<Peer>,
     /// Whether the peer sends no more.
     finished: bool,
@@ -92,6 +94,7 @@ impl Conn {
             queued: false,
             starved: false,
             lingering: false,
+            watched: false,
             peer,
             finished: false,
             readable: false,
@@ -186,9 +189,14 @@ impl Conn {
         self.finished && (!self.slots.is_empty() || !self.output.is_empty())
     }
 
-    /// Whether it holds memory and does nothing for it: asked when there is none left.
-    pub fn is_a_burden(&self, now: Instant) -> bool {
-        self.reader.is_slow(now) || (!self.output.is_empty() && now.saturating_duration_since(self.output_progress) >= STALLED_OUTPUT)
+    /// Whether its frame comes too slowly to be kept when memory is short.
+    pub fn is_slow(&self, now: Instant) -> bool {
+        self.reader.is_slow(now)
+    }
+
+    /// Whether the peer has taken nothing of its answers for too long to keep them when memory is short.
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        !self.output.is_empty() && now.saturating_duration_since(self.output_progress) >= STALLED_OUTPUT
     }
 
     /// Of a frame in a lane: when its last byte came.

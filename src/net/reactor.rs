@@ -30,6 +30,8 @@ const STARVED_RETRY: [Duration; 2] = [Duration::from_millis(2), Duration::from_m
 const SQUEEZE_EVERY: Duration = Duration::from_secs(1);
 /// How long a peer that has finished sending may wait for its last answers.
 const LINGER: Duration = Duration::from_secs(1);
+/// How often output that waits for its peer is looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// How long the last answers may take to be written at the end.
 const FINISH: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,8 @@ pub struct Reactor {
     squeezed_at: Option<Instant>,
     /// Connections whose peer has finished sending: when to look again, and how many requests had been taken then.
     lingering: VecDeque<(Instant, ConnId, u64)>,
+    /// Connections with unwritten output, and when to look at them again.
+    watched: VecDeque<(Instant, ConnId)>,
     /// Connections with a frame in a lane.
     in_lane: Vec<ConnId>,
     faults: Faults,
@@ -86,6 +90,7 @@ pub fn build(count: usize, shared: &Arc<Shared>) -> io::Result<(Vec<Reactor>, Ar
         starved_retry: None,
         squeezed_at: None,
         lingering: VecDeque::new(),
+        watched: VecDeque::new(),
         in_lane: Vec::new(),
         faults: Faults::default(),
         scratch: vec![0; SCRATCH_BYTES],
@@ -250,6 +255,9 @@ impl Reactor {
             }
             match after {
                 After::Waits => {
+                    if !conn.is_flushed() && !std::mem::replace(&mut conn.watched, true) {
+                        self.watched.push_back((now + WATCH_EVERY, id));
+                    }
                     if conn.is_abandoned() && !std::mem::replace(&mut conn.lingering, true) {
                         self.lingering.push_back((now + LINGER, id, conn.requests()));
                     }
@@ -291,10 +299,14 @@ impl Reactor {
         }
     }
 
-    /// Closes what holds memory and does nothing for it; where only a lane is wanted, whoever is slow in there.
+    fn is_memory_short(&self) -> bool {
+        self.shared.budget.left_bytes() < SCRATCH_BYTES
+    }
+
+    /// Closes frames that come too slowly; where only a lane is wanted, those that are slow in there.
     fn squeeze(&mut self, now: Instant) {
-        let is_short = self.shared.budget.left_bytes() < SCRATCH_BYTES;
-        let burdens = self.conns.iter().flatten().filter(|conn| conn.is_a_burden(now) && (is_short || conn.lane_progress().is_some()));
+        let is_short = self.is_memory_short();
+        let burdens = self.conns.iter().flatten().filter(|conn| conn.is_slow(now) && (is_short || conn.lane_progress().is_some()));
         let burdens: Vec<ConnId> = burdens.map(|conn| conn.id).collect();
         for id in burdens {
             self.close(id, Ending::Fault("too slow, while others wait for memory".to_string()));
@@ -309,8 +321,9 @@ impl Reactor {
         let lane = self.in_lane.iter().filter_map(|id| self.lane_deadline(*id)).min();
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
         let linger = self.lingering.front().map(|(at, ..)| *at);
+        let watch = self.watched.front().map(|(at, _)| *at);
         let starved = (!self.starved.is_empty()).then(|| self.starved_retry.map_or(now + STARVED_RETRY[0], |(at, _)| at));
-        [lane, accept, linger, starved, self.finish_by].into_iter().flatten().min().map(|at| at.saturating_duration_since(now))
+        [lane, accept, linger, watch, starved, self.finish_by].into_iter().flatten().min().map(|at| at.saturating_duration_since(now))
     }
 
     fn lane_deadline(&self, id: ConnId) -> Option<Instant> {
@@ -336,6 +349,17 @@ impl Reactor {
                 // It got on meanwhile; its next turn says whether to look again.
                 conn.lingering = false;
                 self.enqueue(id);
+            }
+        }
+        while let Some((_, id)) = self.watched.pop_front_if(|(at, _)| *at <= now) {
+            let is_short = self.is_memory_short();
+            let Some(conn) = self.conn(id) else { continue };
+            if conn.is_flushed() {
+                conn.watched = false;
+            } else if is_short && conn.is_stalled(now) {
+                self.close(id, Ending::Fault("took nothing of its answers, while others wait for memory".to_string()));
+            } else {
+                self.watched.push_back((now + WATCH_EVERY, id));
             }
         }
         self.retry_starved(now);

@@ -18,6 +18,7 @@ use crate::http::guard::{Guard, GuardStop};
 use crate::http::health::Health;
 use crate::http::private::{self, PrivateSocket};
 use crate::http::serve;
+use crate::mail::cold::ColdJob;
 use crate::mail::mailbox::{EngineSender, ReactorMail, ReactorSender, engine_mailbox};
 use crate::net::reactor;
 use crate::net::shared::Shared;
@@ -26,7 +27,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::plan::Image;
 use crate::store::seam::{Reader, Writer};
 use crate::store::sqlite::open::{self, Options};
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Running {
     pub engine: EngineSender,
     /// The reactors' mailboxes.
     pub reactors: Arc<[ReactorSender]>,
+    /// What the cold readers have still to do.
+    pub cold: Receiver<ColdJob>,
     /// The reactors' threads.
     pub reactor_threads: Vec<JoinHandle<()>>,
     /// What `/readyz` says.
@@ -132,7 +135,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     });
     let reactor_threads = reactor_threads.collect::<Result<Vec<_>, Failure>>()?;
     health.serving.store(true, Relaxed);
-    Ok(Running { lines, engine: engine_mail, reactors: reactor_mail, reactor_threads, health, http })
+    Ok(Running { lines, engine: engine_mail, reactors: reactor_mail, cold: cold_jobs, reactor_threads, health, http })
 }
 
 fn open_store(settings: &Settings, seed: u64) -> Result<Opened, Failure> {

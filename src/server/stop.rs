@@ -43,7 +43,7 @@ impl Watch {
     }
 
     fn stop(&mut self, running: Running) {
-        let Running { engine, reactors, reactor_threads, health, http, .. } = running;
+        let Running { engine, reactors, cold, reactor_threads, health, http, .. } = running;
         health.stopping.store(true, Relaxed);
         let (done, drained) = bounded::<()>(0);
         reactors.iter().for_each(|reactor| reactor.send(ReactorMail::Drain(done.clone())));
@@ -56,6 +56,8 @@ impl Watch {
         reactors.iter().for_each(|reactor| reactor.send(ReactorMail::Finish));
         // Each ends by its own clock; one that failed has ended already.
         reactor_threads.into_iter().for_each(|thread| drop(thread.join()));
+        // Nobody waits for these any more, and the store is not closed before its readers have ended.
+        cold.try_iter().for_each(drop);
         if !broken {
             // The engine took the only way to the storage thread with it; what that one still does is to close the store.
             self.until(None, |watch| watch.storage_ended);
