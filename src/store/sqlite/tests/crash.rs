@@ -22,7 +22,7 @@ fn every_image_of_a_run_holds_exactly_what_was_acked() {
             writer.upkeep(no * 20).unwrap();
         }
         if rng.below(20) == 0 {
-            let image = tempfile::tempdir().unwrap();
+            let image = quick_dir();
             copy_files(dir.path(), image.path());
             assert_same(image.path(), &acked);
         }
@@ -43,7 +43,7 @@ fn a_torn_commit_is_dropped_and_nothing_else() {
     let all = fs::read(&wal).unwrap();
     let mut rng = Rng::new(2);
     for _ in 0..30 {
-        let image = tempfile::tempdir().unwrap();
+        let image = quick_dir();
         copy_files(dir.path(), image.path());
         // A sector in the middle of the last commit never reached the disk, or the file ends early.
         let at = acked_bytes + rng.below(all.len() as u64 - acked_bytes);

@@ -16,6 +16,7 @@ use crate::store::seam::{Reader, StoreError, Writer};
 use bytes::Bytes;
 use std::fs;
 use std::path::Path;
+use tempfile::TempDir;
 
 const CLUSTER: Uuid = Uuid([7; 16]);
 const PARTITIONS: i64 = 3;
@@ -65,6 +66,11 @@ fn read_all(reader: &mut impl Reader) -> Result<Vec<BatchRow>, StoreError> {
         }
     }
     Ok(found)
+}
+
+/// In memory where the machine allows it: for images that are opened once and thrown away.
+fn quick_dir() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn copy_files(from: &Path, to: &Path) {

@@ -3,13 +3,12 @@
 use super::*;
 use crate::store::seam::TimestampTarget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tempfile::TempDir;
 
 const COMMITS: u64 = 12;
 
 /// A killed store: nothing is folded or copied back, the -wal has everything.
 fn killed() -> (TempDir, MemoryStore) {
-    let (dir, mut model) = (tempfile::tempdir().unwrap(), MemoryStore::new(CLUSTER));
+    let (dir, mut model) = (quick_dir(), MemoryStore::new(CLUSTER));
     let mut writer = open(dir.path(), &options()).unwrap();
     for plan in [birth()].into_iter().chain((1..=COMMITS).map(|no| plan(no, 3_000))) {
         writer.commit(&plan, 0).unwrap();
@@ -24,7 +23,7 @@ fn a_flipped_bit_in_the_log_is_reported_before_commits_are_lost() {
     let good = fs::read(dir.path().join("monolog.db-wal")).unwrap();
     let (mut rng, mut refused) = (Rng::new(3), 0);
     for _ in 0..100 {
-        let image = tempfile::tempdir().unwrap();
+        let image = quick_dir();
         copy_files(dir.path(), image.path());
         let mut rotten = good.clone();
         // Not in the last commits: there it looks like the torn end of one that nobody was told of.
@@ -87,7 +86,7 @@ fn a_log_without_its_database_is_refused() {
 
 #[test]
 fn flipped_bits_in_the_database_never_panic() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let mut writer = open(dir.path(), &options()).unwrap();
     writer.commit(&birth(), 0).unwrap();
     for no in 1..=60 {
@@ -98,7 +97,7 @@ fn flipped_bits_in_the_database_never_panic() {
     let good = fs::read(dir.path().join("monolog.db")).unwrap();
     let mut rng = Rng::new(4);
     for round in 0..200 {
-        let image = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let image = quick_dir();
         let mut rotten = good.clone();
         for _ in 0..1 + rng.below(8) {
             let bit = rng.below(good.len() as u64 * 8) as usize;
