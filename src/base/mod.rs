@@ -5,6 +5,7 @@ pub mod budget;
 pub mod ids;
 pub mod limits;
 pub mod metrics;
+pub mod planted;
 pub mod rng;
 pub mod text;
 pub mod time;

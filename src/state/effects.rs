@@ -3,6 +3,7 @@
 
 use crate::base::ids::{ConnId, PlanNo};
 use crate::base::limits::{PLAN_BATCHES_MAX, PLAN_BYTES_MAX};
+use crate::base::planted::{self, Bug};
 use crate::mail::cold::ColdJob;
 use crate::mail::input::ReplyTo;
 use crate::mail::output::Output;
@@ -92,7 +93,7 @@ impl Effects {
 
     /// Holds an answer in the general form.
     pub fn hold(&mut self, after: PlanNo, held: Held) {
-        if self.is_committed(after) {
+        if self.is_committed(after) || planted::is(Bug::AckBeforeCommit) {
             self.outputs.push(Output::Answer { to: held.to, response: held.response });
         } else {
             debug_assert!(after <= self.filling.no, "an answer cannot wait for a plan that nobody fills");
@@ -136,7 +137,8 @@ impl Effects {
     pub fn release(&mut self, plan: PlanNo) -> Vec<Held> {
         debug_assert!(plan > self.committed);
         self.committed = plan;
-        let later = self.held.split_off(&PlanNo(plan.0 + 1));
+        let ahead = if planted::is(Bug::WrongPlan) { 2 } else { 1 };
+        let later = self.held.split_off(&PlanNo(plan.0 + ahead));
         std::mem::replace(&mut self.held, later).into_values().flatten().collect()
     }
 

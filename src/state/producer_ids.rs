@@ -4,6 +4,7 @@
 use super::effects::Effects;
 use crate::base::ids::PlanNo;
 use crate::base::limits::PRODUCER_ID_BLOCK;
+use crate::base::planted::{self, Bug};
 use crate::store::plan::{Counter, Op};
 
 /// The block in use.
@@ -25,7 +26,9 @@ impl ProducerIds {
         if self.next == self.end {
             self.end += PRODUCER_ID_BLOCK;
             self.taken_in = fx.plan();
-            fx.row(Op::SetCounter(Counter::ProducerId, self.end));
+            if !planted::is(Bug::ProducerIdTwice) {
+                fx.row(Op::SetCounter(Counter::ProducerId, self.end));
+            }
         }
         let id = self.next;
         self.next += 1;

@@ -1,0 +1,489 @@
+//! The seeded world: virtual clock, network, disk, and the engine in the middle. Everything that happens is an event in one
+//! queue, ordered by time and number, so a seed is a run. Actors see the world through [`Net`].
+
+use crate::checks::Checks;
+use crate::conn::{Conn, Pending};
+use monolog::base::budget::Budget;
+use monolog::base::ids::{ConnId, Uuid};
+use monolog::base::rng::Rng;
+use monolog::base::text::Text;
+use monolog::base::time::Now;
+use monolog::cold;
+use monolog::engine::Engine;
+use monolog::mail::cold::ColdJob;
+use monolog::mail::input::{Envelope, Input, Outcome, Peer, Refusal, ReplyTo};
+use monolog::mail::output::Output;
+use monolog::state::broker::Broker;
+use monolog::store::memory::MemoryStore;
+use monolog::store::plan::Plan;
+use monolog::store::seam::Writer;
+use monolog::wire::batch::{BatchError, CheckedBatch};
+use monolog::wire::message::{Request, Response};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Wall time when a run begins, ms since 1970.
+pub const EPOCH_MS: i64 = 1_700_000_000_000;
+
+/// Who lives in the world.
+pub trait Actor {
+    /// The time the actor asked for has come.
+    fn wake(&mut self, net: &mut Net<'_>);
+    /// An answer to a request of its connection; they come in the order of the requests.
+    fn answer(&mut self, net: &mut Net<'_>, tag: u64, response: Response);
+    /// The connection is gone, and with it every answer still owed.
+    fn lost(&mut self, net: &mut Net<'_>);
+    /// The run ends: no new work, only what is begun.
+    fn settle(&mut self);
+    /// Whether nothing is owed any more.
+    fn is_settled(&self) -> bool;
+}
+
+pub enum Event {
+    Wake(usize),
+    Arrive { conn: ConnId, request: Box<(u64, i16, Request, Vec<Result<CheckedBatch, BatchError>>)> },
+    Deliver { conn: ConnId, tag: u64, response: Response },
+    Drop(ConnId),
+    Synced { life: u32 },
+    Cold { life: u32, job: ColdJob },
+    Probed { life: u32 },
+    Crash,
+    Start,
+}
+
+/// How often each kind of event happened; a run must have seen them all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub steps: u64,
+    pub crashes: u64,
+    pub crashes_in_commit_lost: u64,
+    pub crashes_in_commit_kept: u64,
+    pub full_disks: u64,
+    pub fatal_disks: u64,
+    pub slow_syncs: u64,
+    pub lost_connections: u64,
+    pub clock_jumps: u64,
+    pub cold_reads: u64,
+    pub acks: u64,
+    pub retries: u64,
+    pub rebalances: u64,
+    pub commits: u64,
+    pub topics_deleted: u64,
+    pub images_compared: u64,
+}
+
+pub struct World {
+    pub rng: Rng,
+    pub now_ms: u64,
+    pub checks: Checks,
+    pub seen: Seen,
+    /// Faults stop when the run settles.
+    pub faults: bool,
+    wall_ms: i64,
+    engine: Option<Engine>,
+    life: u32,
+    store: MemoryStore,
+    syncing: Option<Plan>,
+    full_until_ms: u64,
+    conns: BTreeMap<ConnId, Conn>,
+    of_actor: BTreeMap<usize, ConnId>,
+    generation: u64,
+    queue: BTreeMap<(u64, u64), Event>,
+    queued: u64,
+    budget: Budget,
+    tail_bytes: usize,
+    pub digest: u64,
+}
+
+/// The world as one actor sees it.
+pub struct Net<'a> {
+    pub world: &'a mut World,
+    pub me: usize,
+}
+
+impl Net<'_> {
+    /// Sends a request on the actor's connection, opening one if need be; false while the broker is down.
+    pub fn send(&mut self, tag: u64, api_version: i16, request: Request) -> bool {
+        self.world.send(self.me, tag, api_version, request, Vec::new())
+    }
+
+    /// Sends a Produce with its batches as a reactor would have checked them.
+    pub fn send_produce(&mut self, tag: u64, api_version: i16, request: Request, batches: Vec<Result<CheckedBatch, BatchError>>) -> bool {
+        self.world.send(self.me, tag, api_version, request, batches)
+    }
+
+    /// Asks to be woken.
+    pub fn wake_in(&mut self, ms: u64) {
+        let at = self.world.now_ms + ms;
+        let me = self.me;
+        self.world.at(at, Event::Wake(me));
+    }
+
+    /// Closes the actor's connection; what was sent may or may not arrive.
+    pub fn hang_up(&mut self) {
+        if let Some(conn) = self.world.of_actor.get(&self.me).copied() {
+            self.world.disconnect(conn);
+        }
+    }
+
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.world.rng
+    }
+
+    pub fn checks(&mut self) -> &mut Checks {
+        &mut self.world.checks
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.world.now_ms
+    }
+
+    pub fn wall_ms(&self) -> i64 {
+        self.world.wall()
+    }
+
+    pub fn store(&self) -> MemoryStore {
+        self.world.store.clone()
+    }
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut rng = Rng::new(seed);
+        // Some worlds have a tail cache that holds next to nothing, so that cold reads are common.
+        let tail_bytes = if rng.below(2) == 0 { 400 } else { 1 << 20 };
+        World {
+            now_ms: 0,
+            wall_ms: EPOCH_MS,
+            checks: Checks::default(),
+            seen: Seen::default(),
+            faults: true,
+            engine: None,
+            life: 0,
+            store: MemoryStore::new(Uuid([7; 16])),
+            syncing: None,
+            full_until_ms: 0,
+            conns: BTreeMap::new(),
+            of_actor: BTreeMap::new(),
+            generation: 0,
+            queue: BTreeMap::from([((0, 0), Event::Start)]),
+            queued: 1,
+            budget: Budget::new(64 << 20),
+            tail_bytes,
+            digest: seed,
+            rng,
+        }
+    }
+
+    pub fn at(&mut self, at_ms: u64, event: Event) {
+        self.queue.insert((at_ms, self.queued), event);
+        self.queued += 1;
+    }
+
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    pub fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    /// Whether everything decided is on disk, so that live state and image must agree.
+    pub fn is_quiet(&self) -> bool {
+        self.syncing.is_none()
+    }
+
+    fn wall(&self) -> i64 {
+        self.wall_ms + self.now_ms as i64
+    }
+
+    fn now(&self) -> Now {
+        Now { wall_ms: self.wall(), mono_ms: self.now_ms }
+    }
+
+    /// Lets one instant of the world happen. False when nothing is left to happen.
+    pub fn step(&mut self, actors: &mut [Box<dyn Actor>]) -> bool {
+        let next_event = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let deadline = self.engine.as_ref().and_then(Engine::next_deadline_ms);
+        let Some(at) = next_event.into_iter().chain(deadline).min() else { return false };
+        self.now_ms = self.now_ms.max(at);
+        if self.faults && self.rng.below(2_000) == 0 {
+            // The wall clock jumps by up to a day; sessions must not notice.
+            self.wall_ms += self.rng.below(172_800_000) as i64 - 86_400_000;
+            self.seen.clock_jumps += 1;
+        }
+        while let Some((&(at, number), _)) = self.queue.first_key_value() {
+            if at > self.now_ms {
+                break;
+            }
+            if let Some(event) = self.queue.remove(&(at, number)) {
+                self.happen(event, actors);
+            }
+            // Often the shell looks for outputs only after several inputs.
+            if self.rng.below(3) == 0 {
+                self.carry_out();
+            }
+        }
+        let now = self.now();
+        if let Some(engine) = &mut self.engine {
+            engine.tick(now);
+        }
+        self.carry_out();
+        self.checks.deadlines(self.now_ms, &self.conns, self.engine.as_ref());
+        true
+    }
+
+    fn happen(&mut self, event: Event, actors: &mut [Box<dyn Actor>]) {
+        match event {
+            Event::Wake(me) => actors[me].wake(&mut Net { world: self, me }),
+            Event::Arrive { conn, request } => {
+                let (tag, api_version, request, batches) = *request;
+                if let Some(found) = self.conns.get_mut(&conn) {
+                    found.arrived(tag, api_version, request, batches);
+                    self.pump(conn);
+                }
+            }
+            Event::Deliver { conn, tag, response } => {
+                if let Some(found) = self.conns.get(&conn) {
+                    let me = found.actor;
+                    actors[me].answer(&mut Net { world: self, me }, tag, response);
+                }
+            }
+            Event::Drop(conn) => {
+                if let Some(gone) = self.conns.remove(&conn) {
+                    self.input(Input::Disconnected(conn));
+                    self.of_actor.remove(&gone.actor);
+                    actors[gone.actor].lost(&mut Net { world: self, me: gone.actor });
+                }
+            }
+            Event::Synced { life } if life == self.life => self.synced(),
+            Event::Cold { life, job } if life == self.life => self.cold(job),
+            Event::Probed { life } if life == self.life => {
+                let has_room = self.now_ms >= self.full_until_ms;
+                self.input(Input::Probed(has_room));
+            }
+            Event::Synced { .. } | Event::Cold { .. } | Event::Probed { .. } => {}
+            Event::Crash => self.crash(),
+            Event::Start => self.start(),
+        }
+    }
+
+    fn start(&mut self) {
+        let image = self.store.load().expect("the memory store loads");
+        let broker = Broker {
+            cluster_id: image.cluster_id,
+            auto_create: true,
+            default_partitions: 1,
+            initial_rebalance_delay_ms: 0,
+            retention_ms: -1,
+            retention_check_ms: 60_000,
+            tail_bytes: self.tail_bytes,
+            fetch_bytes_max: 10 << 20,
+        };
+        let seed = self.rng.next_u64();
+        self.engine = Some(Engine::new(image, broker, seed, self.now()));
+    }
+
+    /// The process dies. A plan that was being committed is on disk whole or not at all.
+    pub fn crash(&mut self) {
+        if self.engine.take().is_none() {
+            return;
+        }
+        self.seen.crashes += 1;
+        self.life += 1;
+        if let Some(plan) = self.syncing.take() {
+            if self.rng.below(2) == 0 {
+                self.seen.crashes_in_commit_kept += 1;
+                self.apply(&plan);
+            } else {
+                self.seen.crashes_in_commit_lost += 1;
+            }
+        }
+        let gone: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in gone {
+            self.at(self.now_ms, Event::Drop(conn));
+        }
+        let pause = 20 + self.rng.below(400);
+        self.at(self.now_ms + pause, Event::Start);
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.now();
+        if let Some(engine) = &mut self.engine {
+            self.seen.steps += 1;
+            engine.handle(now, input);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        loop {
+            let Some(engine) = &mut self.engine else { return };
+            let outputs = engine.take_outputs();
+            if outputs.is_empty() {
+                return;
+            }
+            for output in outputs {
+                self.digest = digest(self.digest, &output);
+                self.output(output);
+            }
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Answer { to, response } => {
+                if let Some(conn) = self.conns.get_mut(&to.conn) {
+                    conn.answered(to.seq, response);
+                    self.flush(to.conn);
+                }
+            }
+            Output::Close(conn) => self.disconnect(conn),
+            Output::Commit(plan) => self.sync(plan),
+            Output::Probe => {
+                let life = self.life;
+                self.at(self.now_ms + 1, Event::Probed { life });
+            }
+            Output::Cold(job) => {
+                self.seen.cold_reads += 1;
+                let (life, delay) = (self.life, self.rng.below(10));
+                self.at(self.now_ms + delay, Event::Cold { life, job });
+            }
+            Output::Halt => self.crash(),
+            Output::Stopped => {}
+        }
+    }
+
+    fn sync(&mut self, plan: Plan) {
+        assert!(self.syncing.is_none(), "a second plan was sent before the first came back");
+        self.syncing = Some(plan);
+        let slow = self.faults && self.rng.below(60) == 0;
+        self.seen.slow_syncs += u64::from(slow);
+        let delay = if slow { 500 + self.rng.below(3_000) } else { self.rng.below(4) };
+        let life = self.life;
+        self.at(self.now_ms + delay, Event::Synced { life });
+    }
+
+    fn synced(&mut self) {
+        let Some(plan) = self.syncing.take() else { return };
+        let fate = if self.faults { self.rng.below(120) } else { u64::MAX };
+        let result = if fate == 0 || self.now_ms < self.full_until_ms {
+            self.seen.full_disks += 1;
+            self.full_until_ms = self.full_until_ms.max(self.now_ms + self.rng.below(3_000));
+            Err(Refusal::Full(Box::new(self.store.load().expect("the memory store loads"))))
+        } else if fate == 1 {
+            self.seen.fatal_disks += 1;
+            // What became of a transaction whose fsync failed is not known.
+            if self.rng.below(2) == 0 {
+                self.apply(&plan);
+            }
+            Err(Refusal::Fatal)
+        } else {
+            self.apply(&plan);
+            Ok(())
+        };
+        self.input(Input::Committed(Box::new(Outcome { plan, result })));
+    }
+
+    fn apply(&mut self, plan: &Plan) {
+        self.store.commit(plan, self.now_ms).expect("the memory store commits");
+        self.checks.durable(plan, self.now_ms);
+    }
+
+    fn cold(&mut self, job: ColdJob) {
+        let mut reader = self.store.clone();
+        match job {
+            ColdJob::Fetch(job) => {
+                let to = job.to;
+                let response = cold::fetch::complete_fetch(&mut reader, *job, &self.budget);
+                self.output(Output::Answer { to, response: Some(Response::Fetch(response)) });
+            }
+            ColdJob::Offsets(job) => {
+                let to = job.to;
+                let response = cold::lookup::complete_offsets(&mut reader, *job);
+                self.output(Output::Answer { to, response: Some(Response::ListOffsets(response)) });
+            }
+            ColdJob::Retention { part, from, until, cutoff_ms } => {
+                let input = cold::lookup::complete_retention(&mut reader, part, from, until, cutoff_ms);
+                input.into_iter().for_each(|input| self.input(input));
+            }
+        }
+    }
+
+    fn send(&mut self, me: usize, tag: u64, api_version: i16, request: Request, batches: Vec<Result<CheckedBatch, BatchError>>) -> bool {
+        if self.engine.is_none() {
+            return false;
+        }
+        let conn = match self.of_actor.get(&me) {
+            Some(conn) => *conn,
+            None => {
+                self.generation += 1;
+                let conn = ConnId { reactor: 0, slot: me as u32, generation: self.generation };
+                self.conns.insert(conn, Conn::new(me));
+                self.of_actor.insert(me, conn);
+                conn
+            }
+        };
+        let latency = self.rng.below(4);
+        let at = self.conns.get_mut(&conn).map_or(0, |found| found.arrival_after(self.now_ms + latency));
+        self.at(at, Event::Arrive { conn, request: Box::new((tag, api_version, request, batches)) });
+        if self.faults && self.rng.below(400) == 0 {
+            self.seen.lost_connections += 1;
+            let delay = self.rng.below(6);
+            self.at(self.now_ms + delay, Event::Drop(conn));
+        }
+        true
+    }
+
+    /// Gives the engine what the reactor would let it see: one request at a time, but for Produce after Produce.
+    fn pump(&mut self, id: ConnId) {
+        while let Some(conn) = self.conns.get_mut(&id) {
+            let Some(Pending { seq, api_version, request, batches }) = conn.next(self.now_ms) else { return };
+            let envelope = Envelope {
+                to: ReplyTo { conn: id, seq },
+                api_version,
+                client_id: Some(Text::from_static("sim")),
+                peer: Arc::new(Peer {
+                    host: Text::from_static("/10.0.0.1"),
+                    advertised_host: Text::from_static("broker"),
+                    advertised_port: 9092,
+                }),
+                request,
+                batches,
+            };
+            self.input(Input::Request(Box::new(envelope)));
+        }
+    }
+
+    /// Sends what is answered, in the order of the requests.
+    fn flush(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let me = conn.actor;
+        let done = conn.take_done();
+        if let Some(engine) = &self.engine {
+            for (_, request, response) in &done {
+                self.checks.answer(me, request, response, engine, &self.store);
+            }
+        }
+        for (tag, _, response) in done {
+            let Some(response) = response else { continue };
+            let latency = self.rng.below(4);
+            let at = self.conns.get_mut(&id).map_or(0, |found| found.delivery_after(self.now_ms + latency));
+            self.at(at, Event::Deliver { conn: id, tag, response });
+        }
+        self.pump(id);
+    }
+
+    fn disconnect(&mut self, conn: ConnId) {
+        if self.conns.contains_key(&conn) {
+            self.at(self.now_ms, Event::Drop(conn));
+        }
+    }
+}
+
+fn digest(before: u64, output: &Output) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    before.hash(&mut hasher);
+    format!("{output:?}").hash(&mut hasher);
+    hasher.finish()
+}
