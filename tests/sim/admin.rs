@@ -1,4 +1,5 @@
-//! An admin who creates and deletes topics of its own, one at a time, and looks whether the broker remembers.
+//! An admin who creates the topics that all work with, then creates and deletes topics of its own, one at a time, and looks whether
+//! the broker remembers.
 
 use crate::world::{Actor, Net};
 use monolog::base::text::Text;
@@ -18,6 +19,8 @@ enum Known {
 }
 
 pub struct Admin {
+    /// Topics still to be created for the others, with their partitions.
+    wanted: Vec<(&'static str, i32)>,
     number: u64,
     known: Known,
     busy: bool,
@@ -26,7 +29,7 @@ pub struct Admin {
 
 impl Admin {
     pub fn new() -> Admin {
-        Admin { number: 0, known: Known::Absent, busy: false, settled: false }
+        Admin { wanted: vec![("orders", 3), ("events", 2)], number: 0, known: Known::Absent, busy: false, settled: false }
     }
 
     fn name(&self) -> Text {
@@ -34,10 +37,14 @@ impl Admin {
     }
 
     fn create(&mut self, net: &mut Net<'_>) {
-        let topic = CreatableTopic { name: self.name(), num_partitions: 2, replication_factor: 1, ..Default::default() };
+        let (name, num_partitions) = match self.wanted.last() {
+            Some((name, partitions)) => (Text::from_static(name), *partitions),
+            None => (self.name(), 2),
+        };
+        let topic = CreatableTopic { name, num_partitions, replication_factor: 1, ..Default::default() };
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 1_000, ..Default::default() };
         self.busy = net.send(0, 7, Request::CreateTopics(request));
-        if self.busy {
+        if self.busy && self.wanted.is_empty() {
             self.known = Known::Unsure;
         }
     }
@@ -60,7 +67,9 @@ impl Admin {
 
 impl Actor for Admin {
     fn wake(&mut self, net: &mut Net<'_>) {
-        if !self.busy {
+        if !self.busy && !self.wanted.is_empty() {
+            self.create(net);
+        } else if !self.busy {
             match (self.known, net.rng().below(4)) {
                 (Known::Unsure, _) | (_, 0) => self.look(net),
                 (Known::Absent, _) => {
@@ -80,8 +89,11 @@ impl Actor for Admin {
         self.busy = false;
         match response {
             Response::CreateTopics(response) => match response.topics[0].error_code {
+                ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS if !self.wanted.is_empty() => self.wanted.truncate(self.wanted.len() - 1),
+                ErrorCode::KAFKA_STORAGE_ERROR if !self.wanted.is_empty() => {}
                 ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => self.known = Known::Present,
-                ErrorCode::KAFKA_STORAGE_ERROR => self.known = Known::Absent,
+                // A disk that broke may have kept it.
+                ErrorCode::KAFKA_STORAGE_ERROR => self.known = Known::Unsure,
                 other => net.checks().violation(format!("CreateTopics was answered with {other:?}")),
             },
             Response::DeleteTopics(response) => match response.responses[0].error_code {
@@ -90,7 +102,7 @@ impl Actor for Admin {
                     self.known = Known::Absent;
                 }
                 ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => self.known = Known::Absent,
-                ErrorCode::KAFKA_STORAGE_ERROR => self.known = Known::Present,
+                ErrorCode::KAFKA_STORAGE_ERROR => self.known = Known::Unsure,
                 other => net.checks().violation(format!("DeleteTopics was answered with {other:?}")),
             },
             Response::Metadata(response) => {

@@ -29,12 +29,15 @@ struct Run {
     seed: u64,
     violations: Vec<String>,
     seen: Seen,
-    digest: u64,
+    digest: Option<u64>,
 }
 
 /// One whole run of a seed: trouble, then peace until everything owed is delivered, then the audit.
 fn run(seed: u64) -> Run {
-    let mut world = World::new(seed);
+    run_world(World::new(seed), seed)
+}
+
+fn run_world(mut world: World, seed: u64) -> Run {
     let mut actors: Vec<Box<dyn Actor>> = vec![
         Box::new(Producer::new(1, PARTITIONS)),
         Box::new(Producer::new(2, PARTITIONS)),
@@ -89,9 +92,17 @@ fn compare_images(world: &mut World) {
     if !world.is_quiet() || world.rng.below(10) > 0 {
         return;
     }
-    let Some(live) = world.engine().and_then(|engine| engine.durable_image()) else { return };
-    let stored = world.store().clone().load().expect("the memory store loads");
+    let Some(mut live) = world.engine().and_then(|engine| engine.durable_image()) else { return };
+    let mut stored = world.store().clone().load().expect("the memory store loads");
     world.seen.images_compared += 1;
+    // Of a group in the middle of a round the store holds the last round.
+    stored.groups.retain(|row| live.groups.iter().any(|live| live.id == row.id));
+    for image in [&mut live, &mut stored] {
+        image.partitions.iter_mut().for_each(|row| row.bytes = 0);
+        image.partitions.sort_by_key(|row| row.part);
+        image.producers.sort_by_key(|row| (row.part, row.pid));
+        image.topics.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     if live != stored {
         world.checks.violation(format!("live state and stored state differ:\n{live:?}\n{stored:?}"));
     }
@@ -152,6 +163,11 @@ fn every_kind_of_event_happened(runs: &[Run]) {
 #[test]
 fn a_seed_is_a_run() {
     for seed in 1..4 {
-        assert_eq!(run(seed).digest, run(seed).digest, "seed {seed} ran differently the second time");
+        let digest = || {
+            let mut world = World::new(seed);
+            world.digest = Some(seed);
+            run_world(world, seed).digest
+        };
+        assert_eq!(digest(), digest(), "seed {seed} ran differently the second time");
     }
 }

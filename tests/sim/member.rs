@@ -32,6 +32,7 @@ pub struct Member {
     instance: Option<Text>,
     id: Text,
     generation: i32,
+    leader: Text,
     stage: Stage,
     busy: bool,
     owned: Vec<(String, i32, i64)>,
@@ -46,6 +47,7 @@ impl Member {
             instance: instance.map(Text::from_static),
             id: Text::default(),
             generation: -1,
+            leader: Text::default(),
             stage: Stage::Away,
             busy: false,
             owned: Vec::new(),
@@ -92,7 +94,7 @@ impl Member {
         net.world.seen.rebalances += 1;
         self.id = response.member_id;
         self.generation = response.generation_id;
-        net.checks().joined(GROUP, self.generation, &response.leader);
+        self.leader = response.leader.clone();
         let mut assignments = Vec::new();
         if response.leader == self.id && !response.skip_assignment {
             let count = response.members.len();
@@ -123,6 +125,7 @@ impl Member {
             .map(|(topic, index)| ((*topic).to_owned(), *index))
             .collect();
         if self.instance.is_none() {
+            net.checks().led(GROUP, self.generation, &self.leader);
             net.checks().owns(GROUP, self.generation, &self.id, assignment, &owned);
         }
         self.owned = owned.iter().map(|(topic, index)| (topic.clone(), *index, 0)).collect();

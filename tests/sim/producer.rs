@@ -54,7 +54,7 @@ impl Producer {
         let Some((pid, epoch)) = self.pid else {
             if !self.asking {
                 let request =
-                    InitProducerIdRequest { transaction_timeout_ms: 60_000, producer_id: -1, producer_epoch: -1, ..Default::default() };
+                    InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 60_000, producer_id: -1, producer_epoch: -1 };
                 self.asking = net.send(TAG_INIT, 4, Request::InitProducerId(request));
             }
             return;
@@ -132,7 +132,10 @@ impl Producer {
         let Some(at) = lane.unacked.iter().position(|batch| batch.seq == seq) else { return };
         if error == ErrorCode::NONE {
             let batch = lane.unacked.remove(at).expect("it was just found");
-            assert_eq!(at, 0, "an answer for a batch came before that of its predecessor");
+            if at > 0 {
+                let what = format!("producer {}: sequence {seq} of {}-{} was stored, its predecessor was not", self.number, lane.topic, lane.index);
+                net.checks().violation(what);
+            }
             net.checks().acked(lane.topic, lane.index, batch.first_id, batch.count, base_offset);
             net.world.seen.acks += 1;
             return;
@@ -169,9 +172,13 @@ impl Actor for Producer {
         match response {
             Response::InitProducerId(response) => {
                 self.asking = false;
-                if response.error_code == ErrorCode::NONE {
-                    net.checks().producer_id(response.producer_id);
-                    self.pid = Some((response.producer_id, response.producer_epoch));
+                match response.error_code {
+                    ErrorCode::NONE => {
+                        net.checks().producer_id(response.producer_id);
+                        self.pid = Some((response.producer_id, response.producer_epoch));
+                    }
+                    ErrorCode::COORDINATOR_NOT_AVAILABLE => {}
+                    other => net.checks().violation(format!("InitProducerId was answered with {other:?}")),
                 }
             }
             Response::Produce(response) => {

@@ -44,7 +44,7 @@ impl Reader {
         let mut names: Vec<&str> = self.places.iter().map(|place| place.topic).collect();
         names.dedup();
         let topics = names.iter().map(|name| MetadataRequestTopic { name: Some(Text::from(*name)), ..Default::default() }).collect();
-        let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: true, ..Default::default() };
+        let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: false, ..Default::default() };
         self.busy = net.send(0, 12, Request::Metadata(request));
     }
 
