@@ -5,8 +5,9 @@ use super::decode::{Decoded, decode, guess, is_produce};
 use super::frame::{FrameReader, Means, ReadEnd};
 use super::output::{Output, WriteEnd};
 use super::shared::Shared;
+use super::slots::Slots;
 use crate::base::ids::ConnId;
-use crate::base::limits::{CONN_PIPELINE_MAX, SMALL_FRAME_BYTES};
+use crate::base::limits::SMALL_FRAME_BYTES;
 use crate::mail::input::{Envelope, Input, Peer, ReplyTo};
 use crate::wire::frame::encode_response;
 use crate::wire::message::Response;
@@ -46,21 +47,18 @@ pub struct Conn {
     writable: bool,
     reader: FrameReader,
     inbox: VecDeque<Bytes>,
-    slots: VecDeque<Slot>,
-    next_seq: u64,
+    /// An answer of `None` gets no bytes.
+    slots: Slots<Asked, Option<Response>>,
     output: Output,
     output_progress: Instant,
     /// Reading has ended; when all is answered and written, the connection closes for this reason.
     ending: Option<Ending>,
 }
 
-/// A request that is being answered.
-struct Slot {
-    produce: bool,
+/// What the answer to a request is written with.
+struct Asked {
     version: i16,
     correlation_id: i32,
-    /// `Some(None)`: it gets no bytes.
-    answer: Option<Option<Response>>,
 }
 
 /// Why a connection closes.
@@ -101,8 +99,7 @@ impl Conn {
             writable: false,
             reader: FrameReader::default(),
             inbox: VecDeque::new(),
-            slots: VecDeque::new(),
-            next_seq: 0,
+            slots: Slots::default(),
             output: Output::default(),
             output_progress: now,
             ending: None,
@@ -119,11 +116,7 @@ impl Conn {
 
     /// Takes the answer to a request. What is first in line goes to the output; `turn` writes it.
     pub fn answer(&mut self, seq: u64, response: Option<Response>, shared: &Shared) {
-        let first = self.next_seq - self.slots.len() as u64;
-        let slot = seq.checked_sub(first).and_then(|index| self.slots.get_mut(usize::try_from(index).ok()?));
-        if let Some(slot) = slot {
-            slot.answer = Some(response);
-        }
+        self.slots.answer(seq, response);
         self.release(shared);
     }
 
@@ -180,7 +173,7 @@ impl Conn {
 
     /// How many requests of it were taken.
     pub fn requests(&self) -> u64 {
-        self.next_seq
+        self.slots.taken()
     }
 
     /// Whether the peer has finished sending and something is still to be answered or written: a parked fetch of somebody who
@@ -222,17 +215,14 @@ impl Conn {
 
     /// Whether another frame could be used: not while an answer is due, unless it is that of a Produce and another may follow.
     fn wants_frames(&self) -> bool {
-        self.ending.is_none()
-            && self.inbox.is_empty()
-            && self.slots.back().is_none_or(|slot| slot.produce && self.slots.len() < CONN_PIPELINE_MAX)
+        self.ending.is_none() && self.inbox.is_empty() && self.slots.admits(true)
     }
 
     /// Sends on what may be decided now. False when the engine has no room.
     fn dispatch(&mut self, shared: &Shared) -> bool {
         while let Some(frame) = self.inbox.front() {
             let produce = is_produce(frame);
-            let overlaps = |last: &Slot| produce && last.produce && self.slots.len() < CONN_PIPELINE_MAX;
-            if !self.slots.back().is_none_or(overlaps) {
+            if !self.slots.admits(produce) {
                 return true;
             }
             if !shared.engine.has_room() {
@@ -241,14 +231,15 @@ impl Conn {
             let Some(frame) = self.inbox.pop_front() else { return true };
             match decode(frame, &shared.budget) {
                 Decoded::Request(header, request, batches) => {
-                    let to = self.slot(Slot { produce, version: header.version, correlation_id: header.correlation_id, answer: None });
+                    let asked = Asked { version: header.version, correlation_id: header.correlation_id };
+                    let to = ReplyTo { conn: self.id, seq: self.slots.push(produce, asked) };
                     let peer = self.peer.clone();
                     let envelope = Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches };
                     shared.engine.send(Input::Request(Box::new(envelope)));
                 }
                 Decoded::AskLower(correlation_id, response) => {
-                    self.slot(Slot { produce: false, version: 0, correlation_id, answer: Some(Some(response)) });
-                    self.release(shared);
+                    let seq = self.slots.push(false, Asked { version: 0, correlation_id });
+                    self.answer(seq, Some(response), shared);
                     return true;
                 }
                 Decoded::Fault(error) => {
@@ -261,17 +252,10 @@ impl Conn {
         true
     }
 
-    fn slot(&mut self, slot: Slot) -> ReplyTo {
-        let to = ReplyTo { conn: self.id, seq: self.next_seq };
-        self.slots.push_back(slot);
-        self.next_seq += 1;
-        to
-    }
-
     /// Encodes answers that are first in line.
     fn release(&mut self, shared: &Shared) {
-        while let Some(Slot { answer: Some(_), .. }) = self.slots.front() {
-            let Some(Slot { version, correlation_id, answer: Some(Some(response)), .. }) = self.slots.pop_front() else { continue };
+        while let Some((Asked { version, correlation_id }, response)) = self.slots.pop() {
+            let Some(response) = response else { continue };
             let encoded = encode_response(correlation_id, version, &response);
             if self.output.is_empty() {
                 self.output_progress = Instant::now();

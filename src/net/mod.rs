@@ -11,6 +11,7 @@ mod frame;
 mod output;
 pub mod reactor;
 pub mod shared;
+pub mod slots;
 
 #[cfg(test)]
 mod tests;
