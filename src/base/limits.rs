@@ -67,6 +67,8 @@ pub const FETCH_SESSION_PARTITIONS_MAX: usize = 50_000;
 pub const FETCH_UNKNOWN_PARKED_MAX: usize = 1_000;
 /// Producers remembered per partition before the oldest idle one is forgotten.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Producers that are fenced because there was no room for their batches on the disk.
+pub const FENCES_MAX: usize = 100_000;
 /// Batches of one producer that are remembered per partition: Kafka's `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`.
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
 /// Producers looked at in one turn of the engine when they expire.

@@ -24,7 +24,7 @@ use super::effects::Effects;
 use super::timers::{Timer, Timers};
 use super::topics::Topics;
 use crate::base::ids::{ConnId, PartId, Uuid};
-use crate::base::limits::EXPIRY_SLICE_PRODUCERS;
+use crate::base::limits::{EXPIRY_SLICE_PRODUCERS, FENCES_MAX};
 use crate::base::time::Now;
 use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
 use crate::wire::batch::CheckedBatch;
@@ -43,7 +43,7 @@ pub struct Log {
     sessions: Sessions,
     retention: Retention,
     expiry: Expiry,
-    // Producers of refused plans, and since when (monotonic ms): see `Producers::judge`.
+    // Producers that had a batch refused for want of room, and since when (monotonic ms): see `Producers::judge`.
     fences: BTreeMap<(PartId, i64), u64>,
     // Partitions whose deletion is decided, by topic.
     doomed: BTreeMap<Uuid, Vec<PartId>>,
@@ -133,11 +133,16 @@ impl Log {
         let Some(partition) = self.partitions.get_mut(&part) else {
             return Err(Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
         };
-        let appended = partition.append(batch, Terms { config, read_only, fenced }, fx, now)?;
+        let appended = partition.append(batch, Terms { config, read_only, fenced }, fx, now);
         if pid >= 0 {
             timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
+            let had_no_room = appended.as_ref().is_err_and(|error| error.error_code == ErrorCode::KAFKA_STORAGE_ERROR);
+            if had_no_room && self.fences.len() < FENCES_MAX {
+                // What follows it on the wire may be decided when there is room again.
+                self.fences.insert((part, pid), now.mono_ms);
+            }
         }
-        Ok(appended)
+        appended
     }
 
     /// A plan is on disk: what it holds can be read.
@@ -282,6 +287,18 @@ mod tests {
         assert_eq!(send(&mut rig, part, 1, 0), Ok(0), "or 0 with another epoch");
         rig.commit();
         assert_eq!(send(&mut rig, part, 1, 1), Ok(1));
+    }
+
+    #[test]
+    fn what_was_refused_on_a_full_disk_is_fenced_too() {
+        let mut rig = Rig::new();
+        let part = rig.created("t", 1, &[])[0];
+        rig.read_only = true;
+        assert_eq!(send(&mut rig, part, 0, 0), Err(ErrorCode::KAFKA_STORAGE_ERROR));
+        rig.read_only = false;
+        assert_eq!(send(&mut rig, part, 0, 1), Err(OUT_OF_ORDER), "it was sent behind the refused one");
+        assert_eq!(send(&mut rig, part, 0, 0), Ok(0));
+        assert_eq!(send(&mut rig, part, 0, 1), Ok(1));
     }
 
     #[test]

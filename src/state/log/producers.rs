@@ -41,8 +41,8 @@ impl Producers {
         self.by_id.insert(row.pid, Producer { row, used_ms, changed_in: PlanNo::COMMITTED });
     }
 
-    /// Judges a batch that has a producer id. `fenced`: a plan that held a batch of this producer was refused and none was
-    /// committed since; then a producer without state must begin at 0, or a batch behind the refused one would get in.
+    /// Judges a batch that has a producer id. `fenced`: a batch of this producer was refused for want of room, alone or with its
+    /// plan, and none was committed since; then a producer without state must begin at 0, or a batch behind the refused one would get in.
     pub fn judge(&self, batch: &BatchHeader, fenced: bool) -> Verdict {
         let Some(Producer { row, .. }) = self.by_id.get(&batch.producer_id) else {
             // Whoever is not known may begin anywhere: retention may have taken what was known.
