@@ -4,7 +4,7 @@
 use crate::world::{Actor, Net};
 use monolog::base::text::Text;
 use monolog::wire::error_code::ErrorCode;
-use monolog::wire::message::create_topics::{CreatableTopic, CreateTopicsRequest};
+use monolog::wire::message::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use monolog::wire::message::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use monolog::wire::message::metadata::{MetadataRequest, MetadataRequestTopic};
 use monolog::wire::message::{Request, Response};
@@ -41,7 +41,13 @@ impl Admin {
             Some((name, partitions)) => (Text::from_static(name), *partitions),
             None => (self.name(), 2),
         };
-        let topic = CreatableTopic { name, num_partitions, replication_factor: 1, ..Default::default() };
+        let config = |name, value| CreatableTopicConfig { name: Text::from_static(name), value: Some(Text::from_static(value)) };
+        // The clock jumps: what was stamped before must do after.
+        let mut configs = vec![config("message.timestamp.after.max.ms", "9223372036854775807")];
+        if net.world.weather.retention && name == "events" {
+            configs.push(config("retention.ms", "3000"));
+        }
+        let topic = CreatableTopic { name, num_partitions, replication_factor: 1, configs, ..Default::default() };
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 1_000, ..Default::default() };
         self.busy = net.send(0, 7, Request::CreateTopics(request));
         if self.busy && self.wanted.is_empty() {
@@ -73,13 +79,13 @@ impl Actor for Admin {
             match (self.known, net.rng().below(4)) {
                 (Known::Unsure, _) | (_, 0) => self.look(net),
                 (Known::Absent, _) => {
-                    self.number += u64::from(net.rng().below(2));
+                    self.number += net.rng().below(2);
                     self.create(net);
                 }
                 (Known::Present, _) => self.delete(net),
             }
         }
-        if !self.settled {
+        if !self.settled || !self.wanted.is_empty() {
             let pause = 100 + net.rng().below(700);
             net.wake_in(pause);
         }
@@ -130,6 +136,6 @@ impl Actor for Admin {
     }
 
     fn is_settled(&self) -> bool {
-        !self.busy
+        !self.busy && self.wanted.is_empty()
     }
 }

@@ -1,38 +1,45 @@
-//! One connection as a reactor keeps it: what has arrived, what is decided, and the answers in the order of the requests.
+//! One connection as a reactor keeps it: what has arrived and waits for its turn, and the reactor's own answer slots.
 
+use crate::lanes::Lane;
+use monolog::net::slots::Slots;
 use monolog::wire::batch::{BatchError, CheckedBatch};
 use monolog::wire::message::{Request, Response};
 use std::collections::VecDeque;
+
+/// What a reactor made of the records of a Produce.
+pub type Batches = Vec<Result<CheckedBatch, BatchError>>;
 
 pub struct Conn {
     pub actor: usize,
     last_arrival_ms: u64,
     last_delivery_ms: u64,
-    inbox: VecDeque<(u64, i16, Request, Vec<Result<CheckedBatch, BatchError>>)>,
-    pub slots: VecDeque<Slot>,
-    seq: u64,
+    inbox: VecDeque<Asked>,
+    pub slots: Slots<Slot, Option<Response>>,
+}
+
+/// A request as its actor sends it.
+pub struct Asked {
+    /// By this the actor knows the answer.
+    pub tag: u64,
+    pub api_version: i16,
+    pub request: Request,
+    /// Of a Produce, as a reactor would have checked them.
+    pub batches: Batches,
+    /// Of a Fetch: which offsets it waits for, those of its session included.
+    pub wants: Vec<(Lane, i64)>,
 }
 
 /// A request that is being decided or waits for its turn to be answered.
 pub struct Slot {
-    pub seq: u64,
     pub tag: u64,
     pub since_ms: u64,
     pub request: Request,
-    pub answer: Option<Option<Response>>,
-}
-
-/// What the engine sees next.
-pub struct Pending {
-    pub seq: u64,
-    pub api_version: i16,
-    pub request: Request,
-    pub batches: Vec<Result<CheckedBatch, BatchError>>,
+    pub wants: Vec<(Lane, i64)>,
 }
 
 impl Conn {
     pub fn new(actor: usize) -> Conn {
-        Conn { actor, last_arrival_ms: 0, last_delivery_ms: 0, inbox: VecDeque::new(), slots: VecDeque::new(), seq: 0 }
+        Conn { actor, last_arrival_ms: 0, last_delivery_ms: 0, inbox: VecDeque::new(), slots: Slots::default() }
     }
 
     /// TCP keeps order: nothing overtakes.
@@ -46,37 +53,18 @@ impl Conn {
         self.last_delivery_ms
     }
 
-    pub fn arrived(&mut self, tag: u64, api_version: i16, request: Request, batches: Vec<Result<CheckedBatch, BatchError>>) {
-        self.inbox.push_back((tag, api_version, request, batches));
+    pub fn arrived(&mut self, asked: Asked) {
+        self.inbox.push_back(asked);
     }
 
-    pub fn next(&mut self, now_ms: u64) -> Option<Pending> {
-        let is_produce = |request: &Request| matches!(request, Request::Produce(_));
-        let (_, _, request, _) = self.inbox.front()?;
-        let may_overlap = is_produce(request) && self.slots.iter().all(|slot| is_produce(&slot.request));
-        if !self.slots.is_empty() && !may_overlap {
+    /// The next request that the engine may decide, and its number.
+    pub fn next(&mut self, now_ms: u64) -> Option<(u64, i16, Request, Batches)> {
+        let produce = matches!(self.inbox.front()?.request, Request::Produce(_));
+        if !self.slots.admits(produce) {
             return None;
         }
-        let (tag, api_version, request, batches) = self.inbox.pop_front()?;
-        let seq = self.seq;
-        self.seq += 1;
-        self.slots.push_back(Slot { seq, tag, since_ms: now_ms, request: request.clone(), answer: None });
-        Some(Pending { seq, api_version, request, batches })
-    }
-
-    pub fn answered(&mut self, seq: u64, response: Option<Response>) {
-        let slot = self.slots.iter_mut().find(|slot| slot.seq == seq).expect("an answer to a request that waits for one");
-        assert!(slot.answer.is_none(), "a request was answered twice: {:?}", slot.request);
-        slot.answer = Some(response);
-    }
-
-    pub fn take_done(&mut self) -> Vec<(u64, Request, Option<Response>)> {
-        let mut done = Vec::new();
-        while self.slots.front().is_some_and(|slot| slot.answer.is_some()) {
-            if let Some(slot) = self.slots.pop_front() {
-                done.push((slot.tag, slot.request, slot.answer.flatten()));
-            }
-        }
-        done
+        let Asked { tag, api_version, request, batches, wants } = self.inbox.pop_front()?;
+        let slot = Slot { tag, since_ms: now_ms, request: request.clone(), wants };
+        Some((self.slots.push(produce, slot), api_version, request, batches))
     }
 }

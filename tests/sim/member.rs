@@ -1,12 +1,13 @@
 //! A member of a classic group: joins, syncs, heartbeats, reads what it owns and commits; leaves, goes silent, comes back.
 //! Static members keep their instance id. The leader deals partitions out in turn.
 
-use crate::checks::{batches, ids};
+use crate::lanes::{LANES, Lane, lane};
+use crate::read::next_offset;
 use crate::world::{Actor, Net};
 use bytes::Bytes;
 use monolog::base::text::Text;
 use monolog::wire::error_code::ErrorCode;
-use monolog::wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use monolog::wire::message::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use monolog::wire::message::heartbeat::HeartbeatRequest;
 use monolog::wire::message::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use monolog::wire::message::leave_group::{LeaveGroupRequest, MemberIdentity};
@@ -28,22 +29,20 @@ enum Stage {
 }
 
 pub struct Member {
-    partitions: &'static [(&'static str, i32)],
     instance: Option<Text>,
     id: Text,
     generation: i32,
     leader: Text,
     stage: Stage,
     busy: bool,
-    owned: Vec<(String, i32, i64)>,
-    committing: Vec<(String, i32, i64)>,
+    owned: Vec<(Lane, i64)>,
+    committing: Vec<(Lane, i64)>,
     settled: bool,
 }
 
 impl Member {
-    pub fn new(partitions: &'static [(&'static str, i32)], instance: Option<&'static str>) -> Member {
+    pub fn new(instance: Option<&'static str>) -> Member {
         Member {
-            partitions,
             instance: instance.map(Text::from_static),
             id: Text::default(),
             generation: -1,
@@ -99,9 +98,10 @@ impl Member {
         if response.leader == self.id && !response.skip_assignment {
             let count = response.members.len();
             for (at, member) in response.members.iter().enumerate() {
-                let share: Vec<usize> = (0..self.partitions.len()).filter(|n| n % count == at).collect();
-                let assignment = Bytes::from(share.iter().map(|n| *n as u8).collect::<Vec<u8>>());
-                net.checks().planned(GROUP, self.generation, &member.member_id, &assignment);
+                let share = (0..LANES.len()).filter(|lane| lane % count == at).map(|lane| lane as u8);
+                let assignment = Bytes::from(share.collect::<Vec<u8>>());
+                let name = member.group_instance_id.as_ref().unwrap_or(&member.member_id);
+                net.checks().planned(self.generation, name, &assignment);
                 assignments.push(SyncGroupRequestAssignment { member_id: member.member_id.clone(), assignment });
             }
         }
@@ -118,39 +118,35 @@ impl Member {
         self.ask(net, 5, Request::SyncGroup(request));
     }
 
-    fn resume(&mut self, net: &mut Net<'_>, assignment: &[u8]) {
-        let owned: Vec<(String, i32)> = assignment
-            .iter()
-            .filter_map(|n| self.partitions.get(*n as usize))
-            .map(|(topic, index)| ((*topic).to_owned(), *index))
-            .collect();
-        if self.instance.is_none() {
-            net.checks().led(GROUP, self.generation, &self.leader);
-            net.checks().owns(GROUP, self.generation, &self.id, assignment, &owned);
-        }
-        self.owned = owned.iter().map(|(topic, index)| (topic.clone(), *index, 0)).collect();
+    fn resume(&mut self, net: &mut Net<'_>, assignment: &Bytes) {
+        net.checks().led(self.generation, &self.leader);
+        net.checks().owns(self.generation, self.instance.as_ref().unwrap_or(&self.id), assignment);
+        self.owned = assignment.iter().map(|lane| (*lane as Lane, 0)).collect();
         self.stage = Stage::Resuming;
-        let topics = owned
-            .iter()
-            .map(|(topic, index)| OffsetFetchRequestTopics {
-                name: Text::from(topic.as_str()),
-                partition_indexes: vec![*index],
-                ..Default::default()
-            })
-            .collect();
+        let topic = |(topic, index): (&'static str, i32)| OffsetFetchRequestTopics {
+            name: Text::from_static(topic),
+            partition_indexes: vec![index],
+            ..Default::default()
+        };
+        let topics = self.owned.iter().map(|(lane, _)| topic(LANES[*lane])).collect();
         let group = OffsetFetchRequestGroup { group_id: Text::from_static(GROUP), topics: Some(topics), ..Default::default() };
         let request = OffsetFetchRequest { groups: vec![group], ..Default::default() };
         self.ask(net, 8, Request::OffsetFetch(request));
     }
 
+    /// What it owns and is there.
+    fn present(&self, net: &mut Net<'_>) -> Vec<(Lane, i64)> {
+        self.owned.iter().copied().filter(|(lane, _)| net.checks().exists(*lane)).collect()
+    }
+
     fn read(&mut self, net: &mut Net<'_>) {
-        let topics = self
-            .owned
+        let wants = self.present(net);
+        let topics = wants
             .iter()
-            .map(|(topic, index, offset)| FetchTopic {
-                topic: Text::from(topic.as_str()),
+            .map(|(lane, offset)| FetchTopic {
+                topic: Text::from_static(LANES[*lane].0),
                 partitions: vec![FetchPartition {
-                    partition: *index,
+                    partition: LANES[*lane].1,
                     fetch_offset: *offset,
                     partition_max_bytes: 1_000,
                     current_leader_epoch: -1,
@@ -171,21 +167,35 @@ impl Member {
             topics,
             ..Default::default()
         };
-        self.ask(net, 11, Request::Fetch(request));
+        self.busy = net.send_fetch(11, request, wants);
+    }
+
+    fn fetched(&mut self, net: &mut Net<'_>, response: FetchResponse) {
+        for topic in &response.responses {
+            for partition in &topic.partitions {
+                let Some(lane) = lane(&topic.topic, partition.partition_index) else { continue };
+                let Some(owned) = self.owned.iter_mut().find(|owned| owned.0 == lane) else { continue };
+                match partition.error_code {
+                    ErrorCode::NONE => owned.1 = next_offset(partition).unwrap_or(owned.1),
+                    ErrorCode::OFFSET_OUT_OF_RANGE => owned.1 = net.out_of_range(lane, owned.1),
+                    other => net.checks().violation(format!("a member's fetch of {:?} was answered with {other:?}", LANES[lane])),
+                }
+            }
+        }
     }
 
     fn commit(&mut self, net: &mut Net<'_>) {
-        self.committing = self.owned.clone();
-        for (topic, index, offset) in &self.committing {
-            net.checks().committing(GROUP, topic, *index, *offset);
+        self.committing = self.present(net);
+        for (lane, offset) in &self.committing {
+            net.checks().committing(GROUP, *lane, *offset);
         }
         let topics = self
             .committing
             .iter()
-            .map(|(topic, index, offset)| OffsetCommitRequestTopic {
-                name: Text::from(topic.as_str()),
+            .map(|(lane, offset)| OffsetCommitRequestTopic {
+                name: Text::from_static(LANES[*lane].0),
                 partitions: vec![OffsetCommitRequestPartition {
-                    partition_index: *index,
+                    partition_index: LANES[*lane].1,
                     committed_offset: *offset,
                     committed_leader_epoch: -1,
                     committed_metadata: None,
@@ -237,7 +247,6 @@ impl Member {
                     self.stage = Stage::Away;
                 }
             }
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
             other => net.checks().violation(format!("a member was answered with {other:?}")),
         }
     }
@@ -290,39 +299,28 @@ impl Actor for Member {
                 }
                 for topic in &group.topics {
                     for partition in topic.partitions.iter().filter(|partition| partition.error_code == ErrorCode::NONE) {
-                        let (index, offset) = (partition.partition_index, partition.committed_offset);
-                        net.checks().fetched_offset(GROUP, &topic.name, index, offset);
-                        for owned in self.owned.iter_mut().filter(|owned| topic.name == *owned.0 && owned.1 == index) {
-                            owned.2 = offset.max(0);
+                        let Some(lane) = lane(&topic.name, partition.partition_index) else { continue };
+                        net.checks().fetched_offset(GROUP, lane, partition.committed_offset);
+                        for owned in self.owned.iter_mut().filter(|owned| owned.0 == lane) {
+                            owned.1 = partition.committed_offset.max(0);
                         }
                     }
                 }
                 self.stage = Stage::Reading;
             }
-            Response::Fetch(response) => {
-                for topic in &response.responses {
-                    for partition in &topic.partitions {
-                        let next =
-                            batches(&partition.records.to_bytes()).last().and_then(|(base, batch)| ids(*base, batch).last().copied());
-                        for owned in self.owned.iter_mut().filter(|owned| topic.topic == *owned.0 && owned.1 == partition.partition_index) {
-                            owned.2 = next.map_or(owned.2, |(offset, _)| owned.2.max(offset + 1));
-                        }
-                    }
-                }
-            }
+            Response::Fetch(response) => self.fetched(net, response),
             Response::OffsetCommit(response) => {
                 let mut error = ErrorCode::NONE;
-                for partition in
-                    response.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (&topic.name, partition)))
-                {
-                    let (topic, partition) = partition;
-                    let sent = self.committing.iter().find(|sent| *topic == *sent.0 && sent.1 == partition.partition_index);
-                    match (partition.error_code, sent) {
-                        (ErrorCode::NONE, Some((topic, index, offset))) => {
-                            net.world.seen.commits += 1;
-                            net.world.checks.committed(GROUP, topic, *index, *offset);
+                for topic in &response.topics {
+                    for partition in &topic.partitions {
+                        let sent = self.committing.iter().find(|sent| LANES[sent.0] == (topic.name.as_str(), partition.partition_index));
+                        match (partition.error_code, sent) {
+                            (ErrorCode::NONE, Some((lane, offset))) => {
+                                net.world.seen.commits += 1;
+                                net.world.checks.committed(GROUP, *lane, *offset);
+                            }
+                            (other, _) => error = other,
                         }
-                        (other, _) => error = other,
                     }
                 }
                 self.react(net, error);

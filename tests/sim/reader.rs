@@ -1,29 +1,31 @@
-//! A consumer without a group that reads every partition by a fetch session (KIP-227), long polling, from the beginning to the
-//! end and on. When the run settles it must have seen everything.
+//! A consumer without a group that reads its lanes by a fetch session (KIP-227), long polling, from the beginning to the end and
+//! on; now and then it lets go of a lane for a while. When the run settles it must have seen everything.
 
-use crate::checks::{batches, ids};
+use crate::lanes::{LANES, Lane, lane};
+use crate::read::next_offset;
 use crate::world::{Actor, Net};
 use monolog::base::ids::Uuid;
 use monolog::base::text::Text;
 use monolog::store::seam::Writer;
 use monolog::wire::error_code::ErrorCode;
-use monolog::wire::message::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use monolog::wire::message::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic};
 use monolog::wire::message::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use monolog::wire::message::metadata::{MetadataRequest, MetadataRequestTopic};
 use monolog::wire::message::{Request, Response};
 use std::collections::BTreeMap;
 
 struct Place {
-    topic: &'static str,
-    index: i32,
+    lane: Lane,
     offset: i64,
     /// What the session knows, when it knows the partition.
     told: Option<i64>,
+    /// Not read at present.
+    paused: bool,
 }
 
 pub struct Reader {
     places: Vec<Place>,
-    ids: BTreeMap<Uuid, String>,
+    ids: BTreeMap<String, Uuid>,
     session: (i32, i32),
     busy: bool,
     settled: bool,
@@ -31,17 +33,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(partitions: &[(&'static str, i32)]) -> Reader {
-        let places = partitions.iter().map(|(topic, index)| Place { topic, index: *index, offset: 0, told: None }).collect();
+    pub fn new(lanes: std::ops::Range<Lane>) -> Reader {
+        let places = lanes.map(|lane| Place { lane, offset: 0, told: None, paused: false }).collect();
         Reader { places, ids: BTreeMap::new(), session: (0, 0), busy: false, settled: false, done: false }
     }
 
-    fn id_of(&self, topic: &str) -> Uuid {
-        self.ids.iter().find(|(_, name)| *name == topic).map_or(Uuid::ZERO, |(id, _)| *id)
-    }
-
     fn ask_names(&mut self, net: &mut Net<'_>) {
-        let mut names: Vec<&str> = self.places.iter().map(|place| place.topic).collect();
+        let mut names: Vec<&str> = self.places.iter().map(|place| LANES[place.lane].0).collect();
         names.dedup();
         let topics = names.iter().map(|name| MetadataRequestTopic { name: Some(Text::from(*name)), ..Default::default() }).collect();
         let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: false, ..Default::default() };
@@ -49,17 +47,50 @@ impl Reader {
     }
 
     fn read(&mut self, net: &mut Net<'_>) {
+        for place in &mut self.places {
+            let toggled = net.rng().below(50) == 0;
+            place.paused = !self.settled && place.paused != toggled;
+        }
+        if self.places.iter().all(|place| place.paused) {
+            return;
+        }
+        let (topics, forgotten_topics_data) = self.news(net);
+        let (session_id, session_epoch) = self.session;
+        let max_wait_ms = net.rng().below(500) as i32;
+        let request = FetchRequest {
+            max_wait_ms,
+            min_bytes: 1,
+            max_bytes: 2_000,
+            session_id,
+            session_epoch,
+            topics,
+            forgotten_topics_data,
+            ..Default::default()
+        };
+        let wants = self.places.iter().filter(|place| !place.paused).map(|place| (place.lane, place.offset)).collect();
+        self.busy = net.send_fetch(16, request, wants);
+    }
+
+    /// What the session does not know yet: offsets that moved, and lanes to forget.
+    fn news(&mut self, net: &mut Net<'_>) -> (Vec<FetchTopic>, Vec<ForgottenTopic>) {
         let is_new = self.session.1 == 0;
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        for at in 0..self.places.len() {
-            let topic_id = self.id_of(self.places[at].topic);
-            let place = &mut self.places[at];
+        let (mut topics, mut forgotten): (Vec<FetchTopic>, Vec<ForgottenTopic>) = (Vec::new(), Vec::new());
+        for place in &mut self.places {
+            let (name, index) = LANES[place.lane];
+            let topic_id = self.ids.get(name).copied().unwrap_or_default();
+            if place.paused {
+                if place.told.take().is_some() && !is_new {
+                    net.world.seen.forgotten += 1;
+                    forgotten.push(ForgottenTopic { topic_id, partitions: vec![index], ..Default::default() });
+                }
+                continue;
+            }
             if !is_new && place.told == Some(place.offset) {
                 continue;
             }
             place.told = Some(place.offset);
             let partition = FetchPartition {
-                partition: place.index,
+                partition: index,
                 fetch_offset: place.offset,
                 partition_max_bytes: 600,
                 current_leader_epoch: -1,
@@ -72,10 +103,7 @@ impl Reader {
                 None => topics.push(FetchTopic { topic_id, partitions: vec![partition], ..Default::default() }),
             }
         }
-        let (session_id, session_epoch) = self.session;
-        let max_wait_ms = net.rng().below(500) as i32;
-        let request = FetchRequest { max_wait_ms, min_bytes: 1, max_bytes: 2_000, session_id, session_epoch, topics, ..Default::default() };
-        self.busy = net.send(0, 16, Request::Fetch(request));
+        (topics, forgotten)
     }
 
     fn fetched(&mut self, net: &mut Net<'_>, response: FetchResponse) {
@@ -88,15 +116,18 @@ impl Reader {
         }
         self.session = (response.session_id, if response.session_id == 0 { 0 } else { self.session.1 + 1 });
         for topic in &response.responses {
-            let name = self.ids.get(&topic.topic_id).cloned().unwrap_or_default();
+            let name = self.ids.iter().find(|(_, id)| **id == topic.topic_id).map(|(name, _)| name.as_str()).unwrap_or_default();
             for partition in &topic.partitions {
-                let Some(place) = self.places.iter_mut().find(|place| place.topic == name && place.index == partition.partition_index)
-                else {
+                let lane = lane(name, partition.partition_index);
+                let Some(place) = self.places.iter_mut().find(|place| Some(place.lane) == lane && !place.paused) else {
                     net.checks().violation(format!("a fetch was answered with {name}-{}, not asked for", partition.partition_index));
                     continue;
                 };
-                let last = batches(&partition.records.to_bytes()).last().and_then(|(base, batch)| ids(*base, batch).last().copied());
-                place.offset = last.map_or(place.offset, |(offset, _)| place.offset.max(offset + 1));
+                match partition.error_code {
+                    ErrorCode::NONE => place.offset = next_offset(partition).unwrap_or(place.offset),
+                    ErrorCode::OFFSET_OUT_OF_RANGE => place.offset = net.out_of_range(place.lane, place.offset),
+                    other => net.checks().violation(format!("a fetch of {:?} was answered with {other:?}", LANES[place.lane])),
+                }
             }
         }
     }
@@ -110,17 +141,18 @@ impl Reader {
     fn has_all(&self, net: &Net<'_>) -> bool {
         let image = net.store().load().expect("the memory store loads");
         self.places.iter().all(|place| {
-            let id = image.topics.iter().find(|topic| topic.name == place.topic).map(|topic| topic.id);
-            let end = image.partitions.iter().find(|row| Some(row.topic) == id && row.index == place.index).map(|row| row.next_offset);
+            let (name, index) = LANES[place.lane];
+            let id = image.topics.iter().find(|topic| topic.name == name).map(|topic| topic.id);
+            let end = image.partitions.iter().find(|row| Some(row.topic) == id && row.index == index).map(|row| row.next_offset);
             end.is_none_or(|end| end == place.offset)
         })
     }
 
     fn ask_time(&mut self, net: &mut Net<'_>) {
-        let place = &self.places[net.world.rng.below(self.places.len() as u64) as usize];
-        let timestamp = [-1, -2, -3, net.wall_ms() - 500][net.world.rng.below(4) as usize];
-        let partition = ListOffsetsPartition { partition_index: place.index, current_leader_epoch: -1, timestamp, ..Default::default() };
-        let topic = ListOffsetsTopic { name: Text::from_static(place.topic), partitions: vec![partition] };
+        let lane = self.places[net.rng().below(self.places.len() as u64) as usize].lane;
+        let timestamp = [-1, -2, -3, net.wall_ms() - 500][net.rng().below(4) as usize];
+        let partition = ListOffsetsPartition { partition_index: LANES[lane].1, current_leader_epoch: -1, timestamp };
+        let topic = ListOffsetsTopic { name: Text::from_static(LANES[lane].0), partitions: vec![partition] };
         let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
         self.busy = net.send(0, 7, Request::ListOffsets(request));
     }
@@ -149,14 +181,14 @@ impl Actor for Reader {
             Response::Fetch(response) => self.fetched(net, response),
             Response::ListOffsets(response) => {
                 let error = response.topics[0].partitions[0].error_code;
-                if !matches!(error, ErrorCode::NONE | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
+                if error != ErrorCode::NONE {
                     net.checks().violation(format!("ListOffsets was answered with {error:?}"));
                 }
             }
             Response::Metadata(response) => {
                 if response.topics.iter().all(|topic| topic.error_code == ErrorCode::NONE) {
-                    self.ids =
-                        response.topics.iter().map(|topic| (topic.topic_id, topic.name.clone().unwrap_or_default().to_string())).collect();
+                    let name = |name: &Option<Text>| name.as_deref().unwrap_or_default().to_owned();
+                    self.ids = response.topics.iter().map(|topic| (name(&topic.name), topic.topic_id)).collect();
                 }
             }
             other => net.checks().violation(format!("a reader was answered with {other:?}")),
@@ -174,5 +206,10 @@ impl Actor for Reader {
 
     fn is_settled(&self) -> bool {
         self.done
+    }
+
+    fn describe(&self) -> String {
+        let places: Vec<_> = self.places.iter().map(|place| (LANES[place.lane], place.offset, place.told)).collect();
+        format!("a reader at {places:?}")
     }
 }

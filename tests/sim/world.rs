@@ -2,9 +2,12 @@
 //! queue, ordered by time and number, so a seed is a run. Actors see the world through [`Net`].
 
 use crate::checks::Checks;
-use crate::conn::{Conn, Pending};
+use crate::conn::{Asked, Conn};
+use crate::lanes::{LANES, Lane};
+use bytes::Bytes;
 use monolog::base::budget::Budget;
 use monolog::base::ids::{ConnId, Uuid};
+use monolog::base::limits::PLAN_BYTES_MAX;
 use monolog::base::rng::Rng;
 use monolog::base::text::Text;
 use monolog::base::time::Now;
@@ -15,15 +18,18 @@ use monolog::mail::input::{Envelope, Input, Outcome, Peer, Refusal, ReplyTo};
 use monolog::mail::output::Output;
 use monolog::state::broker::Broker;
 use monolog::store::memory::MemoryStore;
-use monolog::store::plan::Plan;
+use monolog::store::plan::{Op, Plan};
 use monolog::store::seam::Writer;
-use monolog::wire::batch::{BatchError, CheckedBatch};
+use monolog::wire::batch::CheckedBatch;
+use monolog::wire::message::fetch::FetchRequest;
+use monolog::wire::message::produce::ProduceRequest;
 use monolog::wire::message::{Request, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Wall time when a run begins, ms since 1970.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;
+const PRODUCE_VERSION: i16 = 9;
 
 /// Who lives in the world.
 pub trait Actor {
@@ -37,11 +43,15 @@ pub trait Actor {
     fn settle(&mut self);
     /// Whether nothing is owed any more.
     fn is_settled(&self) -> bool;
+    /// For a report.
+    fn describe(&self) -> String {
+        String::new()
+    }
 }
 
 pub enum Event {
     Wake(usize),
-    Arrive { conn: ConnId, request: Box<(u64, i16, Request, Vec<Result<CheckedBatch, BatchError>>)> },
+    Arrive { conn: ConnId, asked: Box<Asked> },
     Deliver { conn: ConnId, tag: u64, response: Response },
     Drop(ConnId),
     Synced { life: u32 },
@@ -61,18 +71,57 @@ pub struct Seen {
     pub fatal_disks: u64,
     pub slow_syncs: u64,
     pub lost_connections: u64,
+    pub closed_connections: u64,
     pub clock_jumps: u64,
     pub cold_reads: u64,
     pub acks: u64,
+    pub unasked_acks: u64,
     pub retries: u64,
+    pub full_plans: u64,
+    pub spanning: u64,
     pub rebalances: u64,
     pub commits: u64,
+    pub outside_commits: u64,
     pub topics_deleted: u64,
+    pub cuts: u64,
+    pub out_of_range: u64,
+    pub forgotten: u64,
     pub images_compared: u64,
+}
+
+/// What can go wrong in a run beside crashes and full disks, which every run has; and what it is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    pub slow_syncs: bool,
+    pub fatal_disks: bool,
+    pub lost_connections: bool,
+    pub clock_jumps: bool,
+    /// The tail cache holds next to nothing, so that most reads are cold.
+    pub tiny_tail: bool,
+    /// Topic "events" forgets fast.
+    pub retention: bool,
+    /// Some batches are so large that plans overflow.
+    pub bulk: bool,
+}
+
+impl Weather {
+    fn new(rng: &mut Rng) -> Weather {
+        let mut often = |times: u64, of: u64| rng.below(of) < times;
+        Weather {
+            slow_syncs: often(3, 4),
+            fatal_disks: often(2, 3),
+            lost_connections: often(3, 4),
+            clock_jumps: often(1, 2),
+            tiny_tail: often(1, 2),
+            retention: often(1, 3),
+            bulk: often(1, 5),
+        }
+    }
 }
 
 pub struct World {
     pub rng: Rng,
+    pub weather: Weather,
     pub now_ms: u64,
     pub checks: Checks,
     pub seen: Seen,
@@ -90,7 +139,6 @@ pub struct World {
     queue: BTreeMap<(u64, u64), Event>,
     queued: u64,
     budget: Budget,
-    tail_bytes: usize,
     /// Of everything the engine said, where a test asks for it.
     pub digest: Option<u64>,
 }
@@ -104,12 +152,24 @@ pub struct Net<'a> {
 impl Net<'_> {
     /// Sends a request on the actor's connection, opening one if need be; false while the broker is down.
     pub fn send(&mut self, tag: u64, api_version: i16, request: Request) -> bool {
-        self.world.send(self.me, tag, api_version, request, Vec::new())
+        self.world.send(self.me, Asked { tag, api_version, request, batches: Vec::new(), wants: Vec::new() })
     }
 
     /// Sends a Produce with its batches as a reactor would have checked them.
-    pub fn send_produce(&mut self, tag: u64, api_version: i16, request: Request, batches: Vec<Result<CheckedBatch, BatchError>>) -> bool {
-        self.world.send(self.me, tag, api_version, request, batches)
+    pub fn send_produce(&mut self, tag: u64, request: ProduceRequest, batches: Vec<Bytes>) -> bool {
+        let check = |bytes: Bytes| {
+            let checked = CheckedBatch::check(Some(bytes), PRODUCE_VERSION);
+            assert!(checked.is_ok(), "a producer built a bad batch");
+            checked
+        };
+        let batches = batches.into_iter().map(check).collect();
+        self.world
+            .send(self.me, Asked { tag, api_version: PRODUCE_VERSION, request: Request::Produce(request), batches, wants: Vec::new() })
+    }
+
+    /// Sends a Fetch that waits for these offsets, those that its session knows included.
+    pub fn send_fetch(&mut self, api_version: i16, request: FetchRequest, wants: Vec<(Lane, i64)>) -> bool {
+        self.world.send(self.me, Asked { tag: 0, api_version, request: Request::Fetch(request), batches: Vec::new(), wants })
     }
 
     /// Asks to be woken.
@@ -138,6 +198,16 @@ impl Net<'_> {
         self.world.wall()
     }
 
+    /// A fetch from `offset` was told that there is no such offset: where to go on. Only what retention took may be missing.
+    pub fn out_of_range(&mut self, lane: Lane, offset: i64) -> i64 {
+        self.world.seen.out_of_range += 1;
+        let log_start = self.world.checks.log_start(lane);
+        if offset >= log_start {
+            self.world.checks.violation(format!("offset {offset} of {:?} is out of range, the log starts at {log_start}", LANES[lane]));
+        }
+        log_start
+    }
+
     pub fn store(&self) -> MemoryStore {
         self.world.store.clone()
     }
@@ -146,9 +216,8 @@ impl Net<'_> {
 impl World {
     pub fn new(seed: u64) -> World {
         let mut rng = Rng::new(seed);
-        // Some worlds have a tail cache that holds next to nothing, so that cold reads are common.
-        let tail_bytes = if rng.below(2) == 0 { 400 } else { 1 << 20 };
         World {
+            weather: Weather::new(&mut rng),
             now_ms: 0,
             wall_ms: EPOCH_MS,
             checks: Checks::default(),
@@ -165,10 +234,14 @@ impl World {
             queue: BTreeMap::from([((0, 0), Event::Start)]),
             queued: 1,
             budget: Budget::new(64 << 20),
-            tail_bytes,
             digest: None,
             rng,
         }
+    }
+
+    /// One chance in `of`, as long as there is trouble and this kind of it is part of the run.
+    fn trouble(&mut self, wanted: bool, of: u64) -> bool {
+        self.faults && wanted && self.rng.below(of) == 0
     }
 
     pub fn at(&mut self, at_ms: u64, event: Event) {
@@ -203,7 +276,7 @@ impl World {
         let deadline = self.engine.as_ref().and_then(Engine::next_deadline_ms);
         let Some(at) = next_event.into_iter().chain(deadline).min() else { return false };
         self.now_ms = self.now_ms.max(at);
-        if self.faults && self.rng.below(2_000) == 0 {
+        if self.trouble(self.weather.clock_jumps, 2_000) {
             // The wall clock jumps by up to a day; sessions must not notice.
             self.wall_ms += self.rng.below(172_800_000) as i64 - 86_400_000;
             self.seen.clock_jumps += 1;
@@ -225,17 +298,19 @@ impl World {
             engine.tick(now);
         }
         self.carry_out();
-        self.checks.deadlines(self.now_ms, &self.conns, self.engine.as_ref());
+        self.checks.deadlines(self.now_ms, &self.conns);
+        if let Some(due) = self.engine.as_ref().and_then(Engine::next_deadline_ms).filter(|due| *due <= self.now_ms) {
+            self.checks.violation(format!("a timer of {due} is still due at {}: the engine would spin", self.now_ms));
+        }
         true
     }
 
     fn happen(&mut self, event: Event, actors: &mut [Box<dyn Actor>]) {
         match event {
             Event::Wake(me) => actors[me].wake(&mut Net { world: self, me }),
-            Event::Arrive { conn, request } => {
-                let (tag, api_version, request, batches) = *request;
+            Event::Arrive { conn, asked } => {
                 if let Some(found) = self.conns.get_mut(&conn) {
-                    found.arrived(tag, api_version, request, batches);
+                    found.arrived(*asked);
                     self.pump(conn);
                 }
             }
@@ -271,8 +346,8 @@ impl World {
             default_partitions: 1,
             initial_rebalance_delay_ms: 0,
             retention_ms: -1,
-            retention_check_ms: 60_000,
-            tail_bytes: self.tail_bytes,
+            retention_check_ms: 500,
+            tail_bytes: if self.weather.tiny_tail { 400 } else { 1 << 20 },
             fetch_bytes_max: 10 << 20,
         };
         let seed = self.rng.next_u64();
@@ -330,11 +405,16 @@ impl World {
         match output {
             Output::Answer { to, response } => {
                 if let Some(conn) = self.conns.get_mut(&to.conn) {
-                    conn.answered(to.seq, response);
+                    if !conn.slots.answer(to.seq, response) {
+                        self.checks.violation(format!("{to:?} was answered, and no answer was due"));
+                    }
                     self.flush(to.conn);
                 }
             }
-            Output::Close(conn) => self.disconnect(conn),
+            Output::Close(conn) => {
+                self.seen.closed_connections += 1;
+                self.disconnect(conn);
+            }
             Output::Commit(plan) => self.sync(plan),
             Output::Probe => {
                 let life = self.life;
@@ -353,7 +433,7 @@ impl World {
     fn sync(&mut self, plan: Plan) {
         assert!(self.syncing.is_none(), "a second plan was sent before the first came back");
         self.syncing = Some(plan);
-        let slow = self.faults && self.rng.below(60) == 0;
+        let slow = self.trouble(self.weather.slow_syncs, 60);
         self.seen.slow_syncs += u64::from(slow);
         let delay = if slow { 500 + self.rng.below(3_000) } else { self.rng.below(4) };
         let life = self.life;
@@ -362,12 +442,12 @@ impl World {
 
     fn synced(&mut self) {
         let Some(plan) = self.syncing.take() else { return };
-        let fate = if self.faults { self.rng.below(120) } else { u64::MAX };
-        let result = if fate == 0 || self.now_ms < self.full_until_ms {
+        let full = self.trouble(true, 120);
+        let result = if full || (self.faults && self.now_ms < self.full_until_ms) {
             self.seen.full_disks += 1;
-            self.full_until_ms = self.full_until_ms.max(self.now_ms + self.rng.below(3_000));
+            self.full_until_ms = self.full_until_ms.max(self.now_ms + self.rng.below(1_500));
             Err(Refusal::Full(Box::new(self.store.load().expect("the memory store loads"))))
-        } else if fate == 1 {
+        } else if self.trouble(self.weather.fatal_disks, 120) {
             self.seen.fatal_disks += 1;
             // What became of a transaction whose fsync failed is not known.
             if self.rng.below(2) == 0 {
@@ -384,6 +464,9 @@ impl World {
     fn apply(&mut self, plan: &Plan) {
         self.store.commit(plan, self.now_ms).expect("the memory store commits");
         self.checks.durable(plan, self.now_ms);
+        let bytes: usize = plan.batches.iter().map(|row| row.data.len()).sum();
+        self.seen.full_plans += u64::from(bytes >= PLAN_BYTES_MAX);
+        self.seen.cuts += plan.ops.iter().filter(|op| matches!(op, Op::SetLogStart { .. })).count() as u64;
     }
 
     fn cold(&mut self, job: ColdJob) {
@@ -394,7 +477,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, me: usize, tag: u64, api_version: i16, request: Request, batches: Vec<Result<CheckedBatch, BatchError>>) -> bool {
+    fn send(&mut self, me: usize, asked: Asked) -> bool {
         if self.engine.is_none() {
             return false;
         }
@@ -410,8 +493,8 @@ impl World {
         };
         let latency = self.rng.below(4);
         let at = self.conns.get_mut(&conn).map_or(0, |found| found.arrival_after(self.now_ms + latency));
-        self.at(at, Event::Arrive { conn, request: Box::new((tag, api_version, request, batches)) });
-        if self.faults && self.rng.below(400) == 0 {
+        self.at(at, Event::Arrive { conn, asked: Box::new(asked) });
+        if self.trouble(self.weather.lost_connections, 400) {
             self.seen.lost_connections += 1;
             let delay = self.rng.below(6);
             self.at(self.now_ms + delay, Event::Drop(conn));
@@ -422,7 +505,7 @@ impl World {
     /// Gives the engine what the reactor would let it see: one request at a time, but for Produce after Produce.
     fn pump(&mut self, id: ConnId) {
         while let Some(conn) = self.conns.get_mut(&id) {
-            let Some(Pending { seq, api_version, request, batches }) = conn.next(self.now_ms) else { return };
+            let Some((seq, api_version, request, batches)) = conn.next(self.now_ms) else { return };
             let envelope = Envelope {
                 to: ReplyTo { conn: id, seq },
                 api_version,
@@ -441,19 +524,17 @@ impl World {
 
     /// Sends what is answered, in the order of the requests.
     fn flush(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
-        let me = conn.actor;
-        let done = conn.take_done();
-        if let Some(engine) = &self.engine {
-            for (_, request, response) in &done {
-                self.checks.answer(me, request, response, engine, &self.store);
-            }
-        }
-        for (tag, _, response) in done {
-            let Some(response) = response else { continue };
+        while let Some(conn) = self.conns.get_mut(&id) {
+            let Some((slot, response)) = conn.slots.pop() else { break };
+            let me = conn.actor;
+            let Some(response) = response else {
+                self.seen.unasked_acks += 1;
+                continue;
+            };
+            self.checks.answer(me, &slot, &response);
             let latency = self.rng.below(4);
             let at = self.conns.get_mut(&id).map_or(0, |found| found.delivery_after(self.now_ms + latency));
-            self.at(at, Event::Deliver { conn: id, tag, response });
+            self.at(at, Event::Deliver { conn: id, tag: slot.tag, response });
         }
         self.pump(id);
     }
