@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// What one connection may read before the others get their turn.
 const TURN_BYTES: usize = 1024 * 1024;
+/// A queue of frames that once was longer gives its memory back when it is empty.
+const INBOX_KEPT: usize = 8;
 /// At the bound, an answer of which the peer takes nothing for so long is given up.
 const STALLED_OUTPUT: Duration = Duration::from_secs(10);
 
@@ -142,6 +144,9 @@ impl Conn {
                 && let Some(ending) = self.ending.take()
             {
                 return After::Closes(ending);
+            }
+            if self.inbox.is_empty() && self.inbox.capacity() > INBOX_KEPT {
+                self.inbox = VecDeque::new();
             }
             if !self.wants_frames() {
                 self.reader.pause(means.now);

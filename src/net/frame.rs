@@ -15,6 +15,8 @@ pub const SCRATCH_BYTES: usize = 64 * 1024;
 const GROWTH_BYTES_MIN: usize = 2 * 1024;
 /// A buffer may be so many times as large as what has come of its frame: reallocation copies at most a third.
 const GROWTH_FACTOR: usize = 4;
+/// What a frame takes beside its bytes: without it, thousands of tiny ones that wait for their turn would look like nothing.
+const FRAME_OVERHEAD_BYTES: usize = 256;
 /// A frame is not called slow before it has had so long.
 const SLOW_FRAME_GRACE: Duration = Duration::from_secs(1);
 
@@ -159,7 +161,7 @@ impl FrameReader {
                 len,
                 buffer: Vec::new(),
                 filled: 0,
-                hold: Hold::Budget(means.budget.charge(0)),
+                hold: Hold::Budget(means.budget.charge(FRAME_OVERHEAD_BYTES)),
                 since: means.now,
                 progress_at: means.now,
                 paused_at: None,
@@ -339,7 +341,7 @@ mod tests {
             let (frames, end) = world.read(&mut FrameReader::default(), &stream, chunk);
             assert_eq!(end, ReadEnd::Drained);
             assert_eq!(frames, bodies, "in pieces of {chunk}");
-            assert_eq!(world.budget.used_bytes(), 205_013, "every byte is charged, and nothing else");
+            assert_eq!(world.budget.used_bytes(), 205_013 + 5 * FRAME_OVERHEAD_BYTES, "every byte is charged");
             drop(frames);
             assert_eq!(world.budget.used_bytes(), 0);
         }
@@ -351,7 +353,7 @@ mod tests {
         let mut reader = FrameReader::default();
         let claim = [&(REQUEST_BYTES_MAX as u32).to_be_bytes()[..], &[7; 100]].concat();
         assert_eq!(world.read(&mut reader, &claim, usize::MAX), (vec![], ReadEnd::Drained));
-        assert!(world.budget.used_bytes() <= GROWTH_BYTES_MIN);
+        assert!(world.budget.used_bytes() <= GROWTH_BYTES_MIN + FRAME_OVERHEAD_BYTES);
         assert!(reader.partial.unwrap().buffer.capacity() <= GROWTH_BYTES_MIN);
     }
 
@@ -397,7 +399,7 @@ mod tests {
         let stream = framed(&body);
         let (_, end) = world.read(&mut reader, &stream, usize::MAX);
         assert_eq!(end, ReadEnd::Starved);
-        let before = world.budget.used_bytes();
+        let before = world.budget.used_bytes() - FRAME_OVERHEAD_BYTES;
         assert!(before <= SCRATCH_BYTES);
         drop(held);
         let (frames, _) = world.read(&mut reader, &stream[before + 4..], usize::MAX);

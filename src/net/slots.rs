@@ -5,6 +5,9 @@ use crate::base::limits::CONN_PIPELINE_MAX;
 use crate::base::planted::{self, Bug};
 use std::collections::VecDeque;
 
+/// A queue that once was longer gives its memory back when it is empty: idle connections hold next to nothing.
+const SLOTS_KEPT: usize = 8;
+
 /// Requests that are being answered, each with what its answer needs (`R`), and answers (`A`) that wait for their turn.
 #[derive(Debug)]
 pub struct Slots<R, A> {
@@ -56,6 +59,9 @@ impl<R, A> Slots<R, A> {
         let at = if planted::is(Bug::RepliesOutOfOrder) { self.slots.iter().position(|slot| slot.answer.is_some())? } else { 0 };
         self.slots.get(at)?.answer.as_ref()?;
         let slot = self.slots.remove(at)?;
+        if self.slots.is_empty() && self.slots.capacity() > SLOTS_KEPT {
+            self.slots = VecDeque::new();
+        }
         Some((slot.request, slot.answer?))
     }
 
@@ -90,6 +96,9 @@ mod tests {
         let popped: Vec<_> = std::iter::from_fn(|| slots.pop()).collect();
         assert_eq!(popped, [("a", "A"), ("b", "B"), ("c", "C")]);
         assert_eq!((slots.is_empty(), slots.taken()), (true, 3));
+        (0..20).for_each(|_| assert!(slots.push(true, "d") >= 3));
+        (3..23).for_each(|seq| assert!(slots.answer(seq, "D") && slots.pop().is_some()));
+        assert_eq!(slots.slots.capacity(), 0);
     }
 
     #[test]
