@@ -35,6 +35,9 @@ public final class GroupMember {
         properties.put("group.id", args[2]);
         properties.put("auto.offset.reset", "earliest");
         properties.put("enable.auto.commit", "false");
+        // A 4.x client that cannot reach its only broker forgets all metadata ("rebootstrap"), and a leader that finds its
+        // topic gone rejoins: whether a restart goes unnoticed would hang on the client's timing, not on the broker.
+        properties.put("metadata.recovery.strategy", "none");
         for (int i = 4; i < args.length; i++) {
             String[] pair = args[i].split("=", 2);
             properties.put(pair[0], pair[1]);
