@@ -3,6 +3,7 @@
 //! COORDINATOR_NOT_AVAILABLE, everything else KAFKA_STORAGE_ERROR with a message. All of them make clients try again.
 
 use crate::base::ids::PlanNo;
+use crate::base::planted::{self, Bug};
 use crate::base::text::Text;
 use crate::state::effects::{Effects, Held};
 use crate::wire::error_code::ErrorCode;
@@ -40,6 +41,7 @@ fn spoil(response: &mut Response, entry_plans: &[PlanNo], from: PlanNo) {
             leave.members.clear();
         }
         Response::Heartbeat(heartbeat) => heartbeat.error_code = COORDINATOR,
+        Response::OffsetCommit(_) if planted::is(Bug::LostOffsetCommit) => {}
         Response::OffsetCommit(commit) => spoil_offset_commit(commit),
         Response::OffsetFetch(fetch) => spoil_offset_fetch(fetch),
         Response::InitProducerId(init) => {

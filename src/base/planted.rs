@@ -29,7 +29,7 @@ pub enum Bug {
     NoReload,
     /// A partition in a fetch session is forgotten when it had nothing to say.
     LostSessionPartition,
-    /// A restart loses the members of groups, whose generation then begins anew.
+    /// After a restart the generations of groups begin anew.
     GenerationFalls,
     /// Producer ids are handed out from a block that is not on disk.
     ProducerIdTwice,

@@ -14,6 +14,7 @@ pub mod timers;
 pub mod topics;
 
 use crate::base::ids::ConnId;
+use crate::base::planted::{self, Bug};
 use crate::base::rng::Rng;
 use crate::base::time::Now;
 use crate::store::plan::{Image, Plan};
@@ -76,7 +77,9 @@ impl State {
 
     /// A plan and the one after it were refused for lack of room: durable state is what the store holds, volatile state stays.
     pub fn reload(&mut self, image: &Image, refused: &[&Plan], fx: &mut Effects, now: Now) {
-        self.topics.reload(image, &self.broker);
+        if !planted::is(Bug::NoReload) {
+            self.topics.reload(image, &self.broker);
+        }
         self.log.reload(image, refused, &mut self.timers, now);
         let (groups, mut turn) = self.group_turn(fx, now);
         groups.reload(image, refused, &mut turn);

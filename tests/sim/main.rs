@@ -152,9 +152,13 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
+/// The beginning of a violation.
+fn brief(what: &str) -> String {
+    what.chars().take(300).collect()
+}
+
 fn report(run: &Run) -> String {
-    let brief = |what: &String| what.chars().take(300).collect::<String>();
-    let shown = run.violations.iter().take(3).map(brief).collect::<Vec<_>>().join("\n  ");
+    let shown = run.violations.iter().take(3).map(|what| brief(what)).collect::<Vec<_>>().join("\n  ");
     format!("seed {} (replay: MONOLOG_SIM_SEED={} cargo test --test sim)\n  {shown}", run.seed, run.seed)
 }
 

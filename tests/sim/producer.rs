@@ -84,16 +84,16 @@ impl Producer {
         match net.rng().below(100) {
             _ if self.settled => {}
             // A producer that was started again.
-            0..=3 if idle => {
+            0..=9 if idle => {
                 self.pid = None;
                 self.lines.iter_mut().for_each(|line| line.next_seq = 0);
                 return;
             }
-            4 if net.world.weather.bulk => {
+            10 if net.world.weather.bulk => {
                 (0..self.lines.len()).for_each(|line| self.invent(net, line, pid, epoch, BULK_BYTES));
                 return self.send_together(net);
             }
-            4..=70 => {
+            10..=70 => {
                 let line = net.rng().below(self.lines.len() as u64) as usize;
                 self.invent(net, line, pid, epoch, 8);
             }

@@ -5,6 +5,7 @@ use super::classic::{Group, GroupState};
 use super::member::Parked;
 use super::{Caller, Groups, Turn};
 use crate::base::limits::{GROUP_BYTES_MAX, MEMBER_METADATA_BYTES_MAX};
+use crate::base::planted::{self, Bug};
 use crate::base::text::Text;
 use crate::mail::input::ReplyTo;
 use crate::state::timers::Timer;
@@ -109,7 +110,8 @@ impl Group {
         let ids: Vec<Text> = self.members.keys().cloned().collect();
         for id in &ids {
             // Whom the leader left out gets empty bytes, whom it made up is nobody.
-            let assignment = assigned.get(id.as_str()).map(|assignment| Bytes::copy_from_slice(assignment)).unwrap_or_default();
+            let whose = if planted::is(Bug::TwoOwners) { &ids[0] } else { id };
+            let assignment = assigned.get(whose.as_str()).map(|assignment| Bytes::copy_from_slice(assignment)).unwrap_or_default();
             self.set_assignment(id, assignment);
         }
         self.set_state(GroupState::Stable, turn.now.wall_ms);

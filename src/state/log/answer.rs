@@ -8,6 +8,7 @@ use super::tail::{Run, Tail};
 use super::waiters::Waiter;
 use super::{Log, Partitions};
 use crate::base::metrics::{FETCH_RANGES_COLD, FETCH_RANGES_TAIL};
+use crate::base::planted::{self, Bug};
 use crate::base::time::Now;
 use crate::mail::cold::{ColdFetch, ColdJob, ColdRange};
 use crate::state::effects::Effects;
@@ -196,7 +197,11 @@ impl<'a> Sheet<'a> {
                 if has_records {
                     self.served.insert(target.slot);
                 }
-                session.slot(target.slot).is_none_or(tell)
+                let is_news = session.slot(target.slot).is_none_or(tell);
+                if !is_news && planted::is(Bug::LostSessionPartition) {
+                    session.forget(&target.topic.key(), &[target.index]);
+                }
+                is_news
             }
             // Also when the session was evicted while the fetch was parked: all entries is a true answer too.
             _ => true,

@@ -25,6 +25,7 @@ use super::timers::{Timer, Timers};
 use super::topics::Topics;
 use crate::base::ids::{ConnId, PartId, Uuid};
 use crate::base::limits::{EXPIRY_SLICE_PRODUCERS, FENCES_MAX};
+use crate::base::planted::{self, Bug};
 use crate::base::time::Now;
 use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
 use crate::wire::batch::CheckedBatch;
@@ -129,7 +130,7 @@ impl Log {
         now: Now,
     ) -> Result<Appended, Box<Rejection>> {
         let pid = batch.header().producer_id;
-        let fenced = !self.fences.is_empty() && self.fences.contains_key(&(part, pid));
+        let fenced = !self.fences.is_empty() && self.fences.contains_key(&(part, pid)) && !planted::is(Bug::NoFence);
         let Some(partition) = self.partitions.get_mut(&part) else {
             return Err(Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
         };
@@ -155,7 +156,9 @@ impl Log {
                 self.retention.first_batch(partition, row, topics, timers, now);
             }
             self.tail.push(row.part, row.base, row.last, row.data.clone());
-            self.waiters.appended(row.part, row.last, row.data.len());
+            if !planted::is(Bug::LostParkedFetch) {
+                self.waiters.appended(row.part, row.last, row.data.len());
+            }
             if row.pid >= 0 && !self.fences.is_empty() {
                 self.fences.remove(&(row.part, row.pid));
             }

@@ -3,6 +3,7 @@
 
 use super::producers::{Producers, Verdict};
 use crate::base::ids::{PartId, PlanNo, Uuid};
+use crate::base::planted::{self, Bug};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::configs::LogConfig;
@@ -121,7 +122,7 @@ impl Partition {
 
     /// The first offset that cannot be read yet. Committed; also the last stable offset, as long as there are no transactions.
     pub fn high_watermark(&self) -> i64 {
-        self.high_watermark
+        if planted::is(Bug::WatermarkBeforeCommit) { self.next_offset } else { self.high_watermark }
     }
 
     /// The next offset to be given. Decided, for the owner's eyes only.
@@ -166,7 +167,9 @@ impl Partition {
         let is_idempotent = header.producer_id >= 0;
         let verdict = if is_idempotent { self.producers.judge(&header, terms.fenced) } else { Verdict::New };
         // Before all else, unlike Kafka: what was good once must not fail when it is sent again.
-        if let Verdict::Duplicate(seen) = verdict {
+        if let Verdict::Duplicate(seen) = verdict
+            && !planted::is(Bug::DuplicateAfterRetry)
+        {
             return Ok(Appended {
                 base_offset: seen.base,
                 log_append_time_ms: seen.max_ts,
@@ -195,7 +198,7 @@ impl Partition {
             self.unsettled.push((fx.plan(), row.base));
         }
         self.next_offset = row.last + 1;
-        let base_offset = row.base;
+        let base_offset = if planted::is(Bug::OffsetOffByOne) { row.last.min(row.base + 1) } else { row.base };
         fx.append(row);
         Ok(Appended { base_offset, log_append_time_ms, log_start_offset: self.log_start, plan: fx.plan() })
     }
