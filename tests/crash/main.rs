@@ -9,6 +9,8 @@ mod disk_fails;
 mod disk_full;
 mod kill;
 mod load;
+mod power;
+mod replay;
 
 /// Names what cannot be tried on this machine; where everything should be there, that is a failure.
 fn skip(what: &str) {
