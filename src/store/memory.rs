@@ -6,6 +6,7 @@ use super::seam::{Reader, StoreError, TimestampTarget, Upkeep, Writer};
 use crate::base::ids::{PartId, Uuid};
 use crate::base::limits::READ_SLICE_BYTES;
 use crate::base::text::Text;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -135,7 +136,9 @@ impl Content {
         if row.pid >= 0 {
             partition.producers.entry(row.pid).or_insert_with(|| ProducerRow::new(row.part, row.pid, row.epoch)).apply(row);
         }
-        partition.batches.insert(row.base, Stored { row: row.clone(), run_ts: summary.max_ts });
+        // Copied, as onto a disk: the batch as received holds its frame's share of the memory budget, or the oversize lane.
+        let row = BatchRow { data: Bytes::copy_from_slice(&row.data), ..row.clone() };
+        partition.batches.insert(row.base, Stored { row, run_ts: summary.max_ts });
     }
 
     fn carry_out(&mut self, op: &Op) {
