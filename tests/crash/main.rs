@@ -11,6 +11,7 @@ mod kill;
 mod load;
 mod power;
 mod replay;
+mod rot;
 
 /// Names what cannot be tried on this machine; where everything should be there, that is a failure.
 fn skip(what: &str) {

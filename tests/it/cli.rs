@@ -1,8 +1,11 @@
 //! The command line and the start: help, wrong flags and values, exit codes, and data directories that cannot be used.
 
-use crate::broker::{Broker, Ended, monolog, run, serve};
+use crate::broker::{Broker, Ended, PATIENCE, monolog, run, serve};
+use monolog::client::{Client, ClientError};
+use monolog::wire::error_code::ErrorCode;
+use monolog::wire::message::find_coordinator::FindCoordinatorRequest;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
@@ -133,7 +136,7 @@ fn a_second_process_is_told_and_the_first_goes_on() {
     let other = TempDir::new().unwrap();
     symlink(dir.path(), other.path().join("link")).unwrap();
     refused(&other.path().join("link"), &[], 3);
-    let mut client = monolog::client::Client::connect(first.kafka, crate::broker::PATIENCE).unwrap();
+    let mut client = Client::connect(first.kafka, PATIENCE).unwrap();
     let topic = client.create_topic("t", 1, &[]).unwrap();
     assert_eq!(client.append(&topic, 0, crate::target::batch(&["x"])).unwrap().base_offset, 0);
     assert_eq!(first.stop().status.code(), Some(0));
@@ -199,4 +202,57 @@ fn a_newer_schema_is_refused_by_its_number() {
     assert_eq!(contents(dir.path()), before);
     rusqlite::Connection::open(dir.path().join("monolog.db")).unwrap().execute_batch(&format!("PRAGMA user_version = {version}")).unwrap();
     assert_eq!(Broker::start(serve(dir.path(), &[])).unwrap().stop().status.code(), Some(0));
+}
+
+#[test]
+fn topics_are_not_made_by_themselves_where_that_is_switched_off() {
+    let dir = TempDir::new().unwrap();
+    let mut command = serve(dir.path(), &[]);
+    command.env("MONOLOG_AUTO_CREATE", "false");
+    let broker = Broker::start(command).unwrap();
+    let mut client = Client::connect(broker.kafka, PATIENCE).unwrap();
+    for _ in 0..2 {
+        let refused = client.find_topic("t", true).unwrap_err();
+        assert!(matches!(refused, ClientError::Refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, _)), "{refused}");
+    }
+    client.create_topic("t", 1, &[]).unwrap();
+    broker.kill();
+}
+
+/// Host and port as Metadata, FindCoordinator and DescribeCluster tell them.
+fn told(client: &mut Client) -> (String, i32) {
+    let metadata = client.metadata(Default::default()).unwrap().brokers.remove(0);
+    let coordinator = client.find_coordinator(FindCoordinatorRequest { coordinator_keys: vec!["g".into()], ..Default::default() });
+    let coordinator = coordinator.unwrap().coordinators.remove(0);
+    let cluster = client.describe_cluster(Default::default()).unwrap().brokers.remove(0);
+    assert_eq!((&metadata.host, metadata.port), (&coordinator.host, coordinator.port));
+    assert_eq!((&metadata.host, metadata.port), (&cluster.host, cluster.port));
+    (metadata.host.as_str().to_string(), metadata.port)
+}
+
+#[test]
+fn clients_are_told_the_advertised_address() {
+    let dir = TempDir::new().unwrap();
+    let broker = Broker::start(serve(dir.path(), &["-advertised-addr", "broker.example:4711"])).unwrap();
+    let mut client = Client::connect(broker.kafka, PATIENCE).unwrap();
+    assert_eq!(told(&mut client), ("broker.example".to_string(), 4711));
+    assert!(broker.stop().stdout.contains("broker.example:4711"));
+}
+
+/// Without a host it listens everywhere, and each client is told the address on which it came.
+#[test]
+fn without_a_host_it_listens_on_all_interfaces() {
+    let dir = TempDir::new().unwrap();
+    let broker = Broker::start(serve(dir.path(), &["-kafka-addr", ":0"])).unwrap();
+    let port = broker.kafka.port();
+    assert!(broker.kafka.ip().is_unspecified());
+    for host in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
+        let mut client = Client::connect((host, port), PATIENCE).unwrap();
+        assert_eq!(told(&mut client), (host.to_string(), port.into()));
+    }
+    if TcpListener::bind("[::1]:0").is_ok() {
+        let mut client = Client::connect(("::1", port), PATIENCE).unwrap();
+        assert_eq!(told(&mut client), ("::1".to_string(), port.into()));
+    }
+    broker.kill();
 }

@@ -21,7 +21,7 @@ cases! {
         other_acks_are_refused_on_every_partition, unknown_topics_and_partitions_fail_alone, an_unknown_topic_id_is_echoed, a_bad_batch_fails_alone,
         produce_creates_no_topic, every_codec_is_kept_as_it_came, zstd_needs_version_seven, max_message_bytes_is_the_topics,
         timestamps_have_bounds, append_time_is_the_brokers, a_wrong_greatest_timestamp_is_mended, transactional_batches_need_an_id,
-        compacted_topics_want_keys, versions_zero_to_two_close, many_partitions_in_one_request, headers_and_nulls_come_back;
+        compacted_topics_want_keys, versions_zero_to_two_close, many_partitions_in_one_request, headers_and_nulls_come_back, requests_of_many_megabytes;
     ours: a_worse_batch_fails_alone
 }
 
@@ -335,4 +335,23 @@ fn headers_and_nulls_come_back(target: &Target) {
     let headers = [(b"same".to_vec(), Some(b"1".to_vec())), (b"same".to_vec(), None), (b"\xff".to_vec(), Some(Vec::new()))];
     assert_eq!(records[0].headers, headers);
     assert_eq!((&records[1].key, &records[1].value), (&Some(Vec::new()), &Some(Vec::new())));
+}
+
+/// Kafka takes requests of 100 MB of many batches; three at once, from three connections.
+fn requests_of_many_megabytes(target: &Target) {
+    const PARTITIONS: i32 = 20;
+    let topic = target.topic(PARTITIONS);
+    let large = batch(&[&"x".repeat(1_000_000)]);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let data = (0..PARTITIONS).map(|partition| (partition, Some(large.clone()))).collect();
+                let answers = produce(&mut target.client(), &topic, -1, data);
+                assert!(answers.iter().all(|it| it.error_code == ErrorCode::NONE), "{answers:?}");
+            });
+        }
+    });
+    for partition in 0..PARTITIONS {
+        assert_eq!(target.client().offset_for(&topic, partition, -1).unwrap().offset, 3);
+    }
 }
