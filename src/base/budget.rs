@@ -17,6 +17,7 @@ struct Inner {
 }
 
 /// Bytes taken from a budget; dropping it gives them back.
+#[derive(Debug)]
 pub struct Charge {
     budget: Budget,
     bytes: usize,

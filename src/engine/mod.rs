@@ -113,7 +113,7 @@ impl Engine {
         if self.life == Life::Ended {
             return;
         }
-        let Envelope { to, api_version, client_id, peer, request, batches } = envelope;
+        let Envelope { to, api_version, client_id, peer, request, batches, charge: _ } = envelope;
         let call = api::Call { to, api_version, client_id, peer };
         match request {
             Request::Produce(request) => {

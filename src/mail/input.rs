@@ -1,6 +1,7 @@
 //! What the engine can be told: requests that reactors (and the HTTP front) decoded, the outcome of plans, and what cold
 //! readers found. The simulator speaks the same language.
 
+use crate::base::budget::Charge;
 use crate::base::ids::{ConnId, PartId};
 use crate::base::text::Text;
 use crate::store::plan::{Image, Plan};
@@ -44,6 +45,8 @@ pub struct Envelope {
     /// Of a Produce: what became of each partition's records when the reactor checked them, in the order of the request
     /// (topics, then partitions). Empty for all else.
     pub batches: Vec<Result<CheckedBatch, BatchError>>,
+    /// What pays for the lists of the request while it waits for the engine, where they are long.
+    pub charge: Option<Charge>,
 }
 
 /// A plan comes back from the storage thread.

@@ -235,11 +235,12 @@ impl Conn {
             }
             let Some(frame) = self.inbox.pop_front() else { return true };
             match decode(frame, &shared.budget) {
-                Decoded::Request(header, request, batches) => {
+                Decoded::Request(header, request, batches, charge) => {
                     let asked = Asked { version: header.version, correlation_id: header.correlation_id };
                     let to = ReplyTo { conn: self.id, seq: self.slots.push(produce, asked) };
                     let peer = self.peer.clone();
-                    let envelope = Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches };
+                    let envelope =
+                        Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches, charge };
                     shared.engine.send(Input::Request(Box::new(envelope)));
                 }
                 Decoded::AskLower(correlation_id, response) => {

@@ -1,21 +1,24 @@
 //! One frame to one piece of mail for the engine: decodes the request, and checks the batches of a Produce on this thread, so
 //! that the engine only decides. Called by `conn`.
 
-use crate::base::budget::Budget;
+use crate::base::budget::{Budget, Charge};
 use crate::base::text::Text;
 use crate::wire::api_key::ApiKey;
 use crate::wire::batch::{BatchError, CheckedBatch};
 use crate::wire::error_code::ErrorCode;
-use crate::wire::frame::{RequestError, decode_request};
+use crate::wire::frame::{RequestError, decode_and_measure};
 use crate::wire::header::RequestHeader;
 use crate::wire::message::api_versions::{ApiVersion, ApiVersionsResponse};
 use crate::wire::message::{Request, Response};
 use bytes::Bytes;
 
+/// Requests whose lists take less than this are not charged for them: nearly all.
+const LISTS_FREE_BYTES: usize = 4 * 1024;
+
 /// What a frame turned out to be.
 pub enum Decoded {
-    /// For the engine. Of a Produce the records are taken out and checked, in the order of the request.
-    Request(RequestHeader, Request, Vec<Result<CheckedBatch, BatchError>>),
+    /// For the engine. Of a Produce the records are taken out and checked, in the order of the request. Long lists are charged.
+    Request(RequestHeader, Request, Vec<Result<CheckedBatch, BatchError>>, Option<Charge>),
     /// ApiVersions of a version from the future: answered here, with version 0.
     AskLower(i32, Response),
     /// Nothing that is served: the connection closes, as with Kafka.
@@ -25,11 +28,13 @@ pub enum Decoded {
 /// Decodes a frame.
 pub fn decode(frame: Bytes, budget: &Budget) -> Decoded {
     let frame_bytes = frame.len();
-    match decode_request(frame) {
-        Ok((header, mut request)) => {
+    match decode_and_measure(frame) {
+        Ok((header, mut request, lists_bytes)) => {
             let mut batches = check_batches(&mut request, header.version);
             mark_small(&mut batches, frame_bytes, budget);
-            Decoded::Request(header, request, batches)
+            let decoded_bytes = lists_bytes + batches.len() * size_of::<Result<CheckedBatch, BatchError>>();
+            let charge = (decoded_bytes > LISTS_FREE_BYTES).then(|| budget.charge(decoded_bytes));
+            Decoded::Request(header, request, batches, charge)
         }
         Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, start)) => Decoded::AskLower(start.correlation_id, ask_lower()),
         Err(error) => Decoded::Fault(error),

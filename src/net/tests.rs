@@ -13,7 +13,7 @@ use crate::wire::frame::{decode_response, encode_request};
 use crate::wire::header::RequestHeader;
 use crate::wire::message::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::wire::message::heartbeat::{HeartbeatRequest, HeartbeatResponse};
-use crate::wire::message::metadata::{MetadataRequest, MetadataResponse};
+use crate::wire::message::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use crate::wire::message::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
 use crate::wire::message::{Request, Response};
 use bytes::Bytes;
@@ -305,6 +305,23 @@ fn at_the_bound_small_frames_pass_and_large_ones_go_one_by_one() {
     net.answer(second.to, produced());
     assert_eq!(two.receive(ApiKey::Produce).0, 2);
     drop((all, second));
+    net.end();
+}
+
+#[test]
+fn long_lists_are_paid_for_until_the_engine_has_taken_them() {
+    let net = Net::new(1, 32 << 20, 10);
+    let mut client = net.client();
+    let topic = MetadataRequestTopic { name: Some(Text::from("t")), ..MetadataRequestTopic::default() };
+    let topics = Some(vec![topic; 10_000]);
+    client.send(1, &Request::Metadata(MetadataRequest { topics, ..MetadataRequest::default() }));
+    let request = net.request();
+    assert!(net.budget.used_bytes() > 10_000 * size_of::<MetadataRequestTopic>());
+    let to = request.to;
+    drop(request);
+    assert_eq!(net.budget.used_bytes(), 0);
+    net.answer(to, described());
+    assert_eq!(client.receive(ApiKey::Metadata).0, 1);
     net.end();
 }
 

@@ -42,6 +42,12 @@ impl std::error::Error for RequestError {}
 /// Reads a request from a complete frame, without its length. Strings and record batches of the result share the frame.
 /// Bytes after the body are ignored, as Kafka does.
 pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), RequestError> {
+    let (header, request, _) = decode_and_measure(frame)?;
+    Ok((header, request))
+}
+
+/// The same, and what the arrays of the request take in memory, in bytes beside the frame.
+pub fn decode_and_measure(frame: Bytes) -> Result<(RequestHeader, Request, usize), RequestError> {
     let mut r = Reader::of_request(frame);
     let start = RequestStart::decode(&mut r).map_err(|fault| RequestError::Header(r.explain(fault)))?;
     let api = ApiKey::from_i16(start.api_key).ok_or(RequestError::UnknownApiKey(start))?;
@@ -50,7 +56,7 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), RequestE
     }
     let header = RequestHeader::decode_rest(&mut r, api, start).map_err(|fault| RequestError::Header(r.explain(fault)))?;
     match Request::decode(&mut r, api, start.api_version) {
-        Ok(request) => Ok((header, request)),
+        Ok(request) => Ok((header, request, r.allocated())),
         Err(fault) => Err(RequestError::Body(header, r.explain(fault))),
     }
 }

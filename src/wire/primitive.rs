@@ -78,6 +78,8 @@ pub struct Reader {
     end: usize,
     /// Bytes that arrays may still allocate.
     allowance: usize,
+    /// Bytes that arrays were allowed to allocate.
+    allocated: usize,
     blamed: Option<(&'static str, usize)>,
 }
 
@@ -93,7 +95,12 @@ impl Reader {
     /// A reader of a response, whose arrays may take a small multiple of the frame, however large it is.
     pub fn of_response(frame: Bytes) -> Reader {
         let (end, allowance) = (frame.len(), frame.len().saturating_mul(ALLOWANCE_PER_BYTE).saturating_add(ALLOWANCE_BYTES_MIN));
-        Reader { frame, at: 0, end, allowance, blamed: None }
+        Reader { frame, at: 0, end, allowance, allocated: 0, blamed: None }
+    }
+
+    /// What the arrays read so far take in memory, beside the frame.
+    pub fn allocated(&self) -> usize {
+        self.allocated
     }
 
     /// Bytes not yet read.
@@ -183,7 +190,9 @@ impl Reader {
         if count > self.remaining() / bytes_min.max(1) {
             return Err(Fault::CountBeyondFrame);
         }
-        self.allowance = self.allowance.checked_sub(count.saturating_mul(size)).ok_or(Fault::TooManyElements)?;
+        let bytes = count.saturating_mul(size);
+        self.allowance = self.allowance.checked_sub(bytes).ok_or(Fault::TooManyElements)?;
+        self.allocated += bytes;
         Ok(())
     }
 

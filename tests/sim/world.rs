@@ -517,6 +517,7 @@ impl World {
                 }),
                 request,
                 batches,
+                charge: None,
             };
             self.input(Input::Request(Box::new(envelope)));
         }
