@@ -3,8 +3,23 @@
 
 use crate::base::limits::DELETE_SLICE_MS;
 use crate::store::seam::StoreError;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::time::{Duration, Instant};
+
+/// Neighbours are trimmed together: within a commit rows are sorted by partition, so theirs share pages.
+const PARTITIONS_AT_ONCE: usize = 16;
+const ROWS_PER_PARTITION: usize = 32;
+
+/// A partition that is being trimmed.
+struct Trim {
+    part: i64,
+    until: i64,
+    // Whether its index ends within what was looked at.
+    seen_whole: bool,
+    // The first batch to keep was met.
+    kept: bool,
+    deleted_to: Option<i64>,
+}
 
 /// Whether there is anything to delete.
 pub(super) fn is_wanted(db: &Connection) -> Result<bool, StoreError> {
@@ -15,32 +30,50 @@ pub(super) fn is_wanted(db: &Connection) -> Result<bool, StoreError> {
 /// folded: operations that ask for a trim fold first.
 pub(super) fn trim_slice(db: &Connection) -> Result<(), StoreError> {
     let end = Instant::now() + Duration::from_millis(DELETE_SLICE_MS);
-    let next = "SELECT part, until FROM trim ORDER BY part LIMIT 1";
-    while let Some((part, until)) = db.prepare_cached(next)?.query_row([], |row| row.try_into()).optional()? {
-        while trim_one(db, part, until)? {
-            if Instant::now() >= end {
-                return Ok(());
-            }
+    let mut select = db.prepare_cached("SELECT part, until FROM trim ORDER BY part LIMIT ?1")?;
+    let mut trims: Vec<Trim> = select
+        .query_map([PARTITIONS_AT_ONCE as i64], |row| {
+            Ok(Trim { part: row.get(0)?, until: row.get(1)?, seen_whole: false, kept: false, deleted_to: None })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut rows = first_rows(db, &mut trims)?;
+    // In the order in which they lie in the file; each partition's offsets rise with the ids.
+    rows.sort_unstable();
+    let mut delete = db.prepare_cached("DELETE FROM batch WHERE id = ?1 AND last < ?2")?;
+    let mut is_over = false;
+    for (id, at, base) in rows {
+        let trim = &mut trims[at];
+        // A doomed batch that is missing already is no reason to keep its entry.
+        trim.kept |= !trim.kept && delete.execute([id, trim.until])? == 0 && trim.until < i64::MAX;
+        if !trim.kept {
+            trim.deleted_to = Some(base);
         }
-        db.prepare_cached("DELETE FROM trim WHERE part = ?1")?.execute([part])?;
-        if Instant::now() >= end {
-            return Ok(());
+        is_over = Instant::now() >= end;
+        if is_over {
+            break;
+        }
+    }
+    for trim in trims {
+        if let Some(base) = trim.deleted_to {
+            db.prepare_cached("DELETE FROM bindex WHERE part = ?1 AND base <= ?2")?.execute([trim.part, base])?;
+        }
+        if trim.kept || (trim.seen_whole && !is_over) {
+            db.prepare_cached("DELETE FROM trim WHERE part = ?1")?.execute([trim.part])?;
         }
     }
     Ok(())
 }
 
-/// Deletes the first batch of a partition if it ends before `until`.
-fn trim_one(db: &Connection, part: i64, until: i64) -> Result<bool, StoreError> {
-    let first: Option<(i64, i64)> = db
-        .prepare_cached("SELECT base, id FROM bindex WHERE part = ?1 ORDER BY base LIMIT 1")?
-        .query_row([part], |row| row.try_into())
-        .optional()?;
-    let Some((base, id)) = first.filter(|(base, _)| *base < until) else { return Ok(false) };
-    let deleted = db.prepare_cached("DELETE FROM batch WHERE id = ?1 AND last < ?2")?.execute([id, until])?;
-    if deleted == 0 && until < i64::MAX {
-        return Ok(false);
+/// The first rows of each partition that may have to go: row id, index in `trims`, base offset.
+fn first_rows(db: &Connection, trims: &mut [Trim]) -> Result<Vec<(i64, usize, i64)>, StoreError> {
+    let mut select = db.prepare_cached("SELECT id, base FROM bindex WHERE part = ?1 AND base < ?2 ORDER BY base LIMIT ?3")?;
+    let mut found = Vec::new();
+    for (at, trim) in trims.iter_mut().enumerate() {
+        let before = found.len();
+        for row in select.query_map(params![trim.part, trim.until, ROWS_PER_PARTITION as i64], |row| Ok((row.get(0)?, at, row.get(1)?)))? {
+            found.push(row?);
+        }
+        trim.seen_whole = found.len() - before < ROWS_PER_PARTITION;
     }
-    db.prepare_cached("DELETE FROM bindex WHERE part = ?1 AND base = ?2")?.execute(params![part, base])?;
-    Ok(true)
+    Ok(found)
 }
