@@ -105,8 +105,10 @@ fn collect(dir: &Path, wanted: &dyn Fn(&str) -> bool, found: &mut Vec<PathBuf>) 
     entries.sort();
     for path in entries {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !matches!(name.as_str(), "target" | "node_modules" | "results") {
-            collect(&path, wanted, found);
+        if path.is_dir() {
+            if !matches!(name.as_str(), "target" | "node_modules" | "results") {
+                collect(&path, wanted, found);
+            }
         } else if wanted(&name) {
             found.push(path);
         }
