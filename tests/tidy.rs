@@ -121,7 +121,8 @@ fn files(dirs: &[&str], wanted: &dyn Fn(&str) -> bool) -> Vec<(String, String)> 
         collect(&root().join(dir), wanted, &mut found);
     }
     let relative = |path: &Path| path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-    found.iter().map(|path| (relative(path), fs::read_to_string(path).unwrap())).collect()
+    // What is not text was built here.
+    found.iter().filter_map(|path| Some((relative(path), fs::read_to_string(path).ok()?))).collect()
 }
 
 /// All Rust sources of the package.
