@@ -14,7 +14,7 @@ const ACKS_MAX: u64 = 20_000;
 
 /// The binary under strace, which writes down the calls in question and lets them fail as `inject` says. strace counts the calls
 /// of each thread for itself.
-fn failing(data_dir: &Path, calls: &str, inject: &str, trace: &Path) -> Command {
+pub fn failing(data_dir: &Path, calls: &str, inject: &str, trace: &Path) -> Command {
     let inner = serve(data_dir, &[]);
     let mut command = Command::new("strace");
     // -D: the broker stays our child.
@@ -25,7 +25,8 @@ fn failing(data_dir: &Path, calls: &str, inject: &str, trace: &Path) -> Command 
     clean(command)
 }
 
-fn strace_works() -> bool {
+/// Whether the above can be had here.
+pub fn strace_works() -> bool {
     let possible = works("strace", &["-D", "-f", "-q", "-e", "inject=fsync:error=EIO:when=99", "true"]);
     if !possible {
         skip("failing calls: there is no strace that may trace");

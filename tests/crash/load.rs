@@ -4,7 +4,7 @@
 use crate::audit::{Writer, faults};
 use crate::broker::PATIENCE;
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, after};
 use monolog::base::text::Text;
 use monolog::client::{Client, ClientError, Topic, append_request, fetched_records};
 use monolog::wire::batch_builder::BatchBuilder;
@@ -17,7 +17,8 @@ use monolog::wire::message::offset_commit::{OffsetCommitRequest, OffsetCommitReq
 use monolog::wire::message::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 use monolog::wire::message::{Request, Response};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 /// Partitions of the topic under load; every one of them has several writers.
 pub const PARTITIONS: i32 = 2;
@@ -109,6 +110,15 @@ pub fn await_acks(acks: &Receiver<u64>, enough: u64) {
     let mut count = 0;
     while count < enough {
         count += acks.recv_timeout(PATIENCE).expect("records are acked");
+    }
+}
+
+/// Waits until nobody listens there any more.
+pub fn until_refused(broker: SocketAddr) {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(broker).is_ok() {
+        assert!(Instant::now() < deadline, "it goes on listening");
+        let _ = after(Duration::from_millis(5)).recv();
     }
 }
 

@@ -7,6 +7,7 @@ mod audit;
 mod broker;
 mod disk_fails;
 mod disk_full;
+mod disk_slow;
 mod kill;
 mod load;
 mod power;

@@ -15,7 +15,7 @@ cases! {
     kafka: every_version_reads, an_empty_partition_answers_after_the_wait, data_wakes_a_parked_fetch, min_bytes_are_waited_for,
         nothing_to_wait_for_is_answered_at_once, offsets_out_of_range, unknown_topics_and_partitions, limits_let_the_first_batch_pass,
         one_partition_does_not_take_all, a_batch_is_whole_from_any_of_its_offsets, leader_epochs, committed_reads_list_aborted_transactions,
-        old_data_comes_back_whole, an_error_does_not_wait;
+        old_data_comes_back_whole, an_error_does_not_wait, what_is_not_there_wakes_nobody;
     ours: deletion_wakes_a_parked_fetch, a_stale_topic_id_is_unknown
 }
 
@@ -115,6 +115,17 @@ fn an_error_does_not_wait(target: &Target) {
     answers.sort_by_key(|it| it.partition_index);
     assert_eq!(answers[0].error_code, ErrorCode::NONE);
     assert_eq!(answers[1].error_code, ErrorCode::OFFSET_OUT_OF_RANGE);
+}
+
+/// Else a consumer that has not heard of a deletion would ask without a pause.
+fn what_is_not_there_wakes_nobody(target: &Target) {
+    let (topic, mut client) = (target.topic(1), target.client());
+    let begun = Instant::now();
+    let mut answers = fetch(&mut client, FetchRequest { max_wait_ms: 300, ..request(&topic, vec![from(7, 0), from(0, 0)]) });
+    assert!(begun.elapsed() >= Duration::from_millis(290), "answered after {:?}", begun.elapsed());
+    answers.sort_by_key(|it| it.partition_index);
+    let errors: Vec<_> = answers.iter().map(|it| it.error_code).collect();
+    assert_eq!(errors, [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]);
 }
 
 /// What a partition that cannot be read is answered.
