@@ -200,3 +200,6 @@ impl Life {
         if self == Life::Ended { self } else { other }
     }
 }
+
+#[cfg(test)]
+mod tests;
