@@ -271,7 +271,9 @@ impl Checks {
         for slot in conns.values().flat_map(|conn| conn.slots.open()) {
             let bound_ms = match &slot.request {
                 Request::Fetch(fetch) => fetch.max_wait_ms as u64 + FETCH_GRACE_MS,
-                Request::Heartbeat(_) | Request::FindCoordinator(_) | Request::ApiVersions(_) => 0,
+                // Readers ask for topics that are there and stay as they are.
+                Request::ListOffsets(_) => FETCH_GRACE_MS,
+                Request::Heartbeat(_) => 0,
                 _ => ANSWER_MS_MAX,
             };
             if now_ms > slot.since_ms + bound_ms {

@@ -126,7 +126,7 @@ fn settle(world: &mut World, actors: &mut [Box<dyn Actor>]) {
 
 /// Whenever nothing is on its way to the disk, state built from the disk must be the state that lives.
 fn compare_images(world: &mut World) {
-    if !world.is_quiet() || world.rng.below(10) > 0 {
+    if !world.is_quiet() || world.rng.below(30) > 0 {
         return;
     }
     let Some(mut live) = world.engine().and_then(|engine| engine.durable_image()) else { return };

@@ -114,7 +114,7 @@ impl Weather {
             clock_jumps: often(1, 2),
             tiny_tail: often(1, 2),
             retention: often(1, 3),
-            bulk: often(1, 5),
+            bulk: often(1, 8),
         }
     }
 }
