@@ -82,7 +82,15 @@ impl Rig {
         self.seq += 1;
         let peer = Peer { host: Text::from_static("/1"), advertised_host: Text::from_static("b"), advertised_port: 1 };
         let batches = batches.into_iter().map(Ok).collect();
-        self.input(Input::Request(Box::new(Envelope { to, api_version, client_id: None, peer: Arc::new(peer), request, batches })));
+        self.input(Input::Request(Box::new(Envelope {
+            to,
+            api_version,
+            client_id: None,
+            peer: Arc::new(peer),
+            request,
+            batches,
+            charge: None,
+        })));
         to
     }
 
