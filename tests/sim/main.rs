@@ -201,7 +201,7 @@ fn every_kind_of_event_happened(runs: &[Run]) {
         ("batches stored without an ack", |s| s.unasked_acks),
         ("batches to be sent again", |s| s.retries),
         ("plans filled to the brim", |s| s.full_plans),
-        ("produces that span plans", |s| s.spanning),
+        ("produces whose batches are in several plans", |s| s.spanning),
         ("answers to JoinGroup", |s| s.rebalances),
         ("offsets committed by members", |s| s.commits),
         ("offsets committed from outside", |s| s.outside_commits),
