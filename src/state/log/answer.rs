@@ -237,16 +237,8 @@ impl<'a> Sheet<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::log::testing::{Rig, bases, entries, plain, request, waiting};
+    use crate::state::log::testing::{Rig, codes, entries, offsets, plain, request, waiting};
     use crate::wire::message::fetch::FetchRequest;
-
-    fn codes(response: &FetchResponse) -> Vec<(i32, ErrorCode)> {
-        entries(response).iter().map(|(_, data)| (data.partition_index, data.error_code)).collect()
-    }
-
-    fn offsets(response: &FetchResponse) -> Vec<(i32, Vec<i64>)> {
-        entries(response).iter().map(|(_, data)| (data.partition_index, bases(data))).collect()
-    }
 
     fn bounded(mut request: FetchRequest, max_bytes: usize, partition_max_bytes: usize) -> FetchRequest {
         request.max_bytes = max_bytes as i32;

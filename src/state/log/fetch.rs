@@ -342,15 +342,7 @@ fn targets_of(topics: &[FetchTopic], uses_ids: bool) -> Vec<Target> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::log::testing::{Rig, bases, by_ids, entries, request};
-
-    fn codes(response: &FetchResponse) -> Vec<(i32, ErrorCode)> {
-        entries(response).iter().map(|(_, data)| (data.partition_index, data.error_code)).collect()
-    }
-
-    fn offsets(response: &FetchResponse) -> Vec<(i32, Vec<i64>)> {
-        entries(response).iter().map(|(_, data)| (data.partition_index, bases(data))).collect()
-    }
+    use crate::state::log::testing::{Rig, by_ids, codes, entries, offsets, request};
 
     #[test]
     fn unknown_topics_are_named_as_they_were_asked_for() {

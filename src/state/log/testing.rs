@@ -20,6 +20,7 @@ use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
 use crate::wire::batch::CheckedBatch;
 use crate::wire::batch_builder::BatchBuilder;
 use crate::wire::compress::Codec;
+use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
 
@@ -303,4 +304,14 @@ pub fn bases(data: &PartitionData) -> Vec<i64> {
         at += 12 + number(8, 4) as usize;
     }
     found
+}
+
+/// Each partition of an answer with its error.
+pub fn codes(response: &FetchResponse) -> Vec<(i32, ErrorCode)> {
+    entries(response).iter().map(|(_, data)| (data.partition_index, data.error_code)).collect()
+}
+
+/// Each partition of an answer with the base offsets of its batches.
+pub fn offsets(response: &FetchResponse) -> Vec<(i32, Vec<i64>)> {
+    entries(response).iter().map(|(_, data)| (data.partition_index, bases(data))).collect()
 }
