@@ -1,7 +1,7 @@
 //! Why a broker did not start or did not end well, and the exit code that says so.
 
 use crate::store::seam::StoreError;
-use crate::store::sqlite::open::OpenError;
+use crate::store::sqlite::open_error::OpenError;
 use std::fmt;
 
 /// An end other than an orderly one. The message says what failed, on what, and what to do.

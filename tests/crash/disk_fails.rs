@@ -19,7 +19,7 @@ pub fn failing(data_dir: &Path, calls: &str, inject: &str, trace: &Path) -> Comm
     let mut command = Command::new("strace");
     // -D: the broker stays our child.
     command.args(["-D", "-f", "-q", "-y", "-e", &format!("trace={calls}"), "-e", &format!("inject={inject}"), "-o"]).arg(trace);
-    // Only these: SQLite takes no notice of a directory that cannot be synced.
+    // Only these: the directory has a test of its own.
     command.arg("-P").arg(data_dir.join("monolog.db")).arg("-P").arg(data_dir.join("monolog.db-wal"));
     command.arg(inner.get_program()).args(inner.get_args());
     clean(command)
@@ -103,4 +103,23 @@ fn a_failing_write_ends_it_and_loses_nothing() {
             fails_and_comes_back("pwrite64", "EIO", nth);
         }
     }
+}
+
+/// A new name that is not in its directory on the disk is gone with the power, and all that was acked with it.
+#[test]
+fn a_directory_that_cannot_be_synced_is_no_place_to_start() {
+    if !strace_works() {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let inner = serve(&data, &[]);
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-q", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1+", "-o", "/dev/null", "-P"]).arg(&data);
+    command.arg(inner.get_program()).args(inner.get_args());
+    let ended = Broker::start(clean(command)).map(|broker| broker.kill()).unwrap_err();
+    assert_eq!(ended.status.code(), Some(5), "{ended:?}");
+    assert!(ended.stderr.contains("cannot sync the directory"), "{}", ended.stderr);
+    assert_eq!(Broker::start(serve(&data, &[])).unwrap().stop().status.code(), Some(0));
 }

@@ -2,7 +2,7 @@
 //! VFS `unix-excl`: the process takes the file for itself and keeps the WAL index on its heap, so there is no -shm file whose
 //! mapping a full disk could turn into a SIGBUS (<https://sqlite.org/vfs.html>).
 
-use super::open::OpenError;
+use super::open_error::OpenError;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};

@@ -2,7 +2,7 @@
 //! Used by `open`. The database file itself is only ever opened through SQLite: closing any other descriptor of it would
 //! drop SQLite's own locks (<https://sqlite.org/howtocorrupt.html>, 2.2); names and permissions are all that is touched here.
 
-use super::open::OpenError;
+use super::open_error::OpenError;
 use log::warn;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -77,6 +77,12 @@ impl DataDir {
             }
         }
         Ok(())
+    }
+
+    /// Makes the names of the files durable.
+    pub(super) fn sync(&self) -> Result<(), OpenError> {
+        let synced = File::open(&self.path).and_then(|dir| dir.sync_all());
+        synced.map_err(|error| OpenError::Failed(format!("cannot sync the directory: {error}")))
     }
 
     /// Leaves a directory that was refused as it was found.

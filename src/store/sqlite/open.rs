@@ -5,16 +5,16 @@ use super::checkpoint::Checkpointer;
 use super::connection::{self, Role};
 use super::data_dir::DataDir;
 use super::gate::Gate;
+use super::open_error::OpenError;
 use super::recent::Recent;
+use super::shared::Shared;
 use super::wal_scan::Scan;
 use super::writer::SqliteWriter;
 use super::{schema, wal_scan};
 use crate::base::ids::Uuid;
 use crate::base::limits::FOLD_COMMITS_MAX;
-use crate::store::seam::StoreError;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,69 +34,6 @@ impl Options {
     pub fn new(birth_cluster_id: Uuid) -> Options {
         Options { birth_cluster_id, accept_wal_rot: false, fold_commits: FOLD_COMMITS_MAX }
     }
-}
-
-/// Why a data directory was not opened. Each kind has its own exit status (interface: 3, 5, 6, 7).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// Another process has it.
-    Locked(String),
-    /// The storage failed, or holds what cannot have been written.
-    Failed(String),
-    /// A newer version wrote it.
-    Newer(String),
-    /// It cannot be written, or holds something that is not ours.
-    Unusable(String),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpenError::Locked(what) | OpenError::Failed(what) | OpenError::Newer(what) | OpenError::Unusable(what) => f.write_str(what),
-        }
-    }
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> OpenError {
-        OpenError::Failed(error.to_string())
-    }
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> OpenError {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                OpenError::Locked("the database is open in another program; close that first".to_owned())
-            }
-            Some(ErrorCode::NotADatabase) => OpenError::Unusable("the database is not an SQLite file".to_owned()),
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                OpenError::Unusable(format!("the database cannot be written: {error}"))
-            }
-            _ => OpenError::from(StoreError::from(error)),
-        }
-    }
-}
-
-impl OpenError {
-    /// The same, naming the directory.
-    fn at(self, path: &Path) -> OpenError {
-        let at = |what| format!("{}: {what}", path.display());
-        match self {
-            OpenError::Locked(what) => OpenError::Locked(at(what)),
-            OpenError::Failed(what) => OpenError::Failed(at(what)),
-            OpenError::Newer(what) => OpenError::Newer(at(what)),
-            OpenError::Unusable(what) => OpenError::Unusable(at(what)),
-        }
-    }
-}
-
-/// What all connections of a store share. It holds the process lock until the last of them is gone.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) gate: Gate,
-    pub(super) recent: Recent,
-    pub(super) dir: DataDir,
 }
 
 /// Opens the store in this directory; makes both where they are missing. Reads no more than what was not folded.
@@ -136,6 +73,8 @@ fn open_writer(dir: &DataDir, birth_cluster_id: Uuid) -> Result<Connection, Open
     // Takes the file for this process; a reader that came first would make a -shm file and let others in.
     db.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
     dir.close_to_others()?;
+    // SQLite syncs the directory when it makes a file, and takes no notice of a failure.
+    dir.sync()?;
     Ok(db)
 }
 

@@ -1,8 +1,8 @@
 //! A reader of committed batches on a connection of its own. Every answer is made of slices: inside the gate, one snapshot,
 //! a bounded time, everything copied out (`snapshot`). Made by the writer, owned by a cold thread.
 
-use super::open::Shared;
 use super::recent::Entry;
+use super::shared::Shared;
 use super::snapshot::{Found, Scan, Snapshot};
 use crate::base::ids::PartId;
 use crate::base::limits::READ_SLICE_BYTES;

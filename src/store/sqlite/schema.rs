@@ -1,7 +1,7 @@
 //! The tables, their version, and the way from an older version to this one. Used by `open`.
 
 use super::connection;
-use super::open::OpenError;
+use super::open_error::OpenError;
 use crate::base::ids::Uuid;
 use rusqlite::{Connection, params};
 

@@ -4,9 +4,9 @@
 use super::checkpoint::{Asked, Checkpointer, FRAME_BYTES};
 use super::connection::{self, Role};
 use super::fault::while_doing;
-use super::open::Shared;
 use super::reader::SqliteReader;
 use super::recent::Entry;
+use super::shared::Shared;
 use super::{fold, loader, ops, trim};
 use crate::base::ids::PartId;
 use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, WAL_HARD_BYTES, WAL_SOFT_BYTES};

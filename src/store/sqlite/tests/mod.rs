@@ -5,7 +5,8 @@ mod directory;
 mod pressure;
 mod rot;
 
-use super::open::{OpenError, Options, open};
+use super::open::{Options, open};
+use super::open_error::OpenError;
 use super::writer::SqliteWriter;
 use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::rng::Rng;
