@@ -2,7 +2,8 @@
 //! because a process that is being started holds the locks of its parent for a moment.
 
 use monolog::base::ids::Uuid;
-use monolog::store::sqlite::open::{Options, open};
+use monolog::store::sqlite::open::open;
+use monolog::store::sqlite::options::Options;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

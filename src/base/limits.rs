@@ -97,8 +97,10 @@ pub const FOLD_AGE_MS: u64 = 1_000;
 pub const READ_SLICE_BYTES: usize = MIB;
 /// ... and milliseconds.
 pub const READ_SLICE_MS: u64 = 5;
-/// A slice of deletes takes about this long.
+/// A slice of deletes, or of giving free pages back, takes about this long, its commit included.
 pub const DELETE_SLICE_MS: u64 = 2;
+/// Free pages beyond a tenth of the file go back to the file system so often.
+pub const GC_INTERVAL_MS: u64 = 5 * 60 * 1000;
 
 /// Connections on the HTTP port.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;

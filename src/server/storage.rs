@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long housekeeping waits after it found the disk full.
 const FULL_PAUSE_MS: u64 = 1_000;
+/// Housekeeping that has more to do is not put off for longer than so many plans: what comes in must not outrun what goes.
+const PLANS_BEFORE_UPKEEP: u32 = 4;
 
 /// What the storage thread is asked.
 pub enum Job {
@@ -65,17 +67,21 @@ impl Storage {
     fn work(&mut self) -> Result<(), StoreError> {
         // What a start leaves to be done, a checkpoint above all, is done once somebody can be served.
         let mut upkeep = Upkeep::Again;
+        let mut plans_since = 0;
         loop {
-            match self.next_job(upkeep) {
+            let job = if plans_since >= PLANS_BEFORE_UPKEEP { Ok(None) } else { self.next_job(upkeep) };
+            match job {
                 Ok(Some(Job::Commit(plan))) => {
                     self.commit(plan)?;
                     upkeep = Upkeep::Again;
+                    plans_since += 1;
                 }
                 Ok(Some(Job::Probe)) => {
                     let room = self.probe()?;
                     self.engine.send(Input::Probed(room));
                 }
                 Ok(None) => {
+                    plans_since = 0;
                     upkeep = match self.writer.upkeep(self.clock.mono_ms()) {
                         Err(StoreError::Full(what)) => {
                             warn!("housekeeping waits for room: {what}");

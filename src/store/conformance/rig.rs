@@ -5,7 +5,8 @@ use crate::base::text::Text;
 use crate::store::memory::MemoryStore;
 use crate::store::plan::{BatchRow, GroupRow, Image, MemberRow, OffsetRow, Op, PartitionRow, Plan, TopicRow};
 use crate::store::seam::{Reader, TimestampTarget, Upkeep, Writer};
-use crate::store::sqlite::open::{Options, open};
+use crate::store::sqlite::open::open;
+use crate::store::sqlite::options::Options;
 use bytes::Bytes;
 use tempfile::TempDir;
 

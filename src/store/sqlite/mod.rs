@@ -3,7 +3,8 @@
 //!
 //! The batch rows are the only truth of the log. The index (`bindex`), the partitions' summaries and the producers are folds
 //! of them, written every few dozen commits; what is not folded yet is in memory (`recent`) and found again at open.
-//! The one thread of this room is the checkpointer (`checkpoint`); it sleeps unless the write-ahead log wants it.
+//! The threads of this room are the checkpointer (`checkpoint`) and, once something is deleted, the one that reads ahead of the
+//! deletes (`toucher`); they sleep unless they are asked.
 
 mod checkpoint;
 mod codec;
@@ -16,11 +17,15 @@ mod loader;
 pub mod open;
 pub mod open_error;
 mod ops;
+pub mod options;
+mod pace;
 pub mod reader;
 mod recent;
 mod schema;
 mod shared;
+mod shrink;
 mod snapshot;
+mod toucher;
 mod trim;
 mod wal_scan;
 pub mod writer;

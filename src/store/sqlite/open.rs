@@ -6,35 +6,17 @@ use super::connection::{self, Role};
 use super::data_dir::DataDir;
 use super::gate::Gate;
 use super::open_error::OpenError;
+use super::options::Options;
 use super::recent::Recent;
 use super::shared::Shared;
 use super::wal_scan::Scan;
 use super::writer::SqliteWriter;
 use super::{schema, wal_scan};
 use crate::base::ids::Uuid;
-use crate::base::limits::FOLD_COMMITS_MAX;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What `open` has to be told.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The cluster id of a store that is made now; an existing one keeps its own.
-    pub birth_cluster_id: Uuid,
-    /// Opens a write-ahead log with a bad frame in front of good commits, and loses those commits.
-    pub accept_wal_rot: bool,
-    /// The fold runs every so many commits; 1 keeps the index in the same commit. [`FOLD_COMMITS_MAX`] unless measured.
-    pub fold_commits: u32,
-}
-
-impl Options {
-    /// The usual ones.
-    pub fn new(birth_cluster_id: Uuid) -> Options {
-        Options { birth_cluster_id, accept_wal_rot: false, fold_commits: FOLD_COMMITS_MAX }
-    }
-}
 
 /// Opens the store in this directory; makes both where they are missing. Reads no more than what was not folded.
 pub fn open(path: &Path, options: &Options) -> Result<SqliteWriter, OpenError> {
@@ -55,7 +37,7 @@ pub fn open(path: &Path, options: &Options) -> Result<SqliteWriter, OpenError> {
 fn open_rest(db: Connection, dir: DataDir, scan: &Scan, options: &Options) -> Result<SqliteWriter, OpenError> {
     let shared = Arc::new(Shared { gate: Gate::default(), recent: Recent::default(), dir });
     let checkpointer = Checkpointer::start(connection::connect(&shared.dir.database(), Role::Checkpointer)?)?;
-    Ok(SqliteWriter::new(db, shared, checkpointer, scan.frames, options.fold_commits)?)
+    Ok(SqliteWriter::new(db, shared, checkpointer, scan.frames, options)?)
 }
 
 fn open_writer(dir: &DataDir, birth_cluster_id: Uuid) -> Result<Connection, OpenError> {

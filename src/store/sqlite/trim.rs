@@ -1,17 +1,16 @@
 //! Gives space back: batches below a log start and batches of deleted topics, in short slices between commits. What is still
-//! to be done stands in the table `trim`, so that a restart goes on with it. Called by `writer`.
+//! to be done stands in the table `trim`, so that a restart goes on with it. Called by `writer`, and by `toucher`, which reads
+//! ahead.
 
-use crate::base::limits::DELETE_SLICE_MS;
 use crate::store::seam::StoreError;
 use rusqlite::{Connection, params};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Neighbours are trimmed together: within a commit rows are sorted by partition, so theirs share pages.
 const PARTITIONS_AT_ONCE: usize = 16;
-const ROWS_PER_PARTITION: usize = 32;
 
 /// A partition that is being trimmed.
-struct Trim {
+pub(super) struct Trim {
     part: i64,
     until: i64,
     // Whether its index ends within what was looked at.
@@ -26,21 +25,15 @@ pub(super) fn is_wanted(db: &Connection) -> Result<bool, StoreError> {
     Ok(db.prepare_cached("SELECT EXISTS (SELECT * FROM trim)")?.query_row([], |row| row.get(0))?)
 }
 
-/// Deletes for about [`DELETE_SLICE_MS`], at least one batch, inside a transaction of the writer. Everything it meets is
-/// folded: operations that ask for a trim fold first.
-pub(super) fn trim_slice(db: &Connection) -> Result<(), StoreError> {
-    let end = Instant::now() + Duration::from_millis(DELETE_SLICE_MS);
-    let mut select = db.prepare_cached("SELECT part, until FROM trim ORDER BY part LIMIT ?1")?;
-    let mut trims: Vec<Trim> = select
-        .query_map([PARTITIONS_AT_ONCE as i64], |row| {
-            Ok(Trim { part: row.get(0)?, until: row.get(1)?, seen_whole: false, kept: false, deleted_to: None })
-        })?
-        .collect::<Result<_, _>>()?;
-    let mut rows = first_rows(db, &mut trims)?;
+/// Deletes up to so many rows until the time is over, at least one, inside a transaction of the writer. Everything it meets
+/// is folded: operations that ask for a trim fold first. Returns how many it looked at.
+pub(super) fn trim_slice(db: &Connection, rows_max: usize, end: Instant) -> Result<usize, StoreError> {
+    let mut trims = trims(db)?;
+    let mut rows = first_rows(db, &mut trims, rows_max)?;
     // In the order in which they lie in the file; each partition's offsets rise with the ids.
     rows.sort_unstable();
     let mut delete = db.prepare_cached("DELETE FROM batch WHERE id = ?1 AND last < ?2")?;
-    let mut is_over = false;
+    let (mut seen, mut is_over) = (0, false);
     for (id, at, base) in rows {
         let trim = &mut trims[at];
         // A doomed batch that is missing already is no reason to keep its entry.
@@ -48,6 +41,7 @@ pub(super) fn trim_slice(db: &Connection) -> Result<(), StoreError> {
         if !trim.kept {
             trim.deleted_to = Some(base);
         }
+        seen += 1;
         is_over = Instant::now() >= end;
         if is_over {
             break;
@@ -61,19 +55,29 @@ pub(super) fn trim_slice(db: &Connection) -> Result<(), StoreError> {
             db.prepare_cached("DELETE FROM trim WHERE part = ?1")?.execute([trim.part])?;
         }
     }
-    Ok(())
+    Ok(seen)
 }
 
-/// The first rows of each partition that may have to go: row id, index in `trims`, base offset.
-fn first_rows(db: &Connection, trims: &mut [Trim]) -> Result<Vec<(i64, usize, i64)>, StoreError> {
+/// The partitions whose turn it is.
+pub(super) fn trims(db: &Connection) -> Result<Vec<Trim>, StoreError> {
+    let mut select = db.prepare_cached("SELECT part, until FROM trim ORDER BY part LIMIT ?1")?;
+    let trims = select.query_map([PARTITIONS_AT_ONCE as i64], |row| {
+        Ok(Trim { part: row.get(0)?, until: row.get(1)?, seen_whole: false, kept: false, deleted_to: None })
+    })?;
+    Ok(trims.collect::<Result<_, _>>()?)
+}
+
+/// The first rows of each partition that may have to go, about so many in all: row id, index in `trims`, base offset.
+pub(super) fn first_rows(db: &Connection, trims: &mut [Trim], rows_max: usize) -> Result<Vec<(i64, usize, i64)>, StoreError> {
+    let of_each = rows_max.div_ceil(trims.len().max(1));
     let mut select = db.prepare_cached("SELECT id, base FROM bindex WHERE part = ?1 AND base < ?2 ORDER BY base LIMIT ?3")?;
     let mut found = Vec::new();
     for (at, trim) in trims.iter_mut().enumerate() {
         let before = found.len();
-        for row in select.query_map(params![trim.part, trim.until, ROWS_PER_PARTITION as i64], |row| Ok((row.get(0)?, at, row.get(1)?)))? {
+        for row in select.query_map(params![trim.part, trim.until, of_each as i64], |row| Ok((row.get(0)?, at, row.get(1)?)))? {
             found.push(row?);
         }
-        trim.seen_whole = found.len() - before < ROWS_PER_PARTITION;
+        trim.seen_whole = found.len() - before < of_each;
     }
     Ok(found)
 }

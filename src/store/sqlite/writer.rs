@@ -4,30 +4,43 @@
 use super::checkpoint::{Asked, Checkpointer, FRAME_BYTES};
 use super::connection::{self, Role};
 use super::fault::while_doing;
+use super::options::Options;
+use super::pace::Pace;
 use super::reader::SqliteReader;
 use super::recent::Entry;
 use super::shared::Shared;
-use super::{fold, loader, ops, trim};
+use super::shrink::Shrink;
+use super::toucher::Toucher;
+use super::{fold, loader, ops, shrink, trim};
 use crate::base::ids::PartId;
 use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, WAL_HARD_BYTES, WAL_SOFT_BYTES};
 use crate::store::plan::{BatchRow, Image, Plan};
 use crate::store::seam::{StoreError, Upkeep, Writer};
+use log::info;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// After so long without a commit the write-ahead log is copied back: a short one makes the next start quick, and is less to lose.
 const IDLE_MS: u64 = 1_000;
+/// How long a slice of deletes waits for its rows to be read.
+const TOUCH_WAIT: Duration = Duration::from_millis(1);
+/// Rows of a slice where nobody reads ahead.
+const ROWS_UNTOUCHED: usize = 256;
+/// Deletions that take longer are told when they are done.
+const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
 /// Room that a fold may need in the write-ahead log: two pages a row, and no more than half of the log.
 const FOLD_ROW_BYTES: u64 = 2 * FRAME_BYTES;
 
 /// The one writer of an open store.
 #[derive(Debug)]
 pub struct SqliteWriter {
-    // Before `db`: its thread ends, and its connection closes, first.
+    // Before `db`: their threads end, and their connections close, first.
     checkpointer: Checkpointer,
+    toucher: Option<Toucher>,
     db: Connection,
     shared: Arc<Shared>,
     // Frames in the write-ahead log that are not known to be back in the database, as of the last transaction.
@@ -40,6 +53,10 @@ pub struct SqliteWriter {
     unfolded_rows: usize,
     unfolded_since_ms: Option<u64>,
     trim_wanted: bool,
+    trim_since: Option<Instant>,
+    rows_trimmed: usize,
+    shrink: Shrink,
+    pace: Pace,
     last_commit_ms: Option<u64>,
     idle_checkpoint_wanted: bool,
     broken: Option<StoreError>,
@@ -51,7 +68,7 @@ impl SqliteWriter {
         shared: Arc<Shared>,
         checkpointer: Checkpointer,
         wal_frames: u32,
-        fold_commits: u32,
+        options: &Options,
     ) -> Result<SqliteWriter, StoreError> {
         let wal_frames = Arc::new(AtomicU32::new(wal_frames));
         let seen = Arc::clone(&wal_frames);
@@ -63,6 +80,8 @@ impl SqliteWriter {
         let unfolded_rows = entries.len();
         shared.recent.publish(entries);
         let trim_wanted = trim::is_wanted(&db)?;
+        let mut shrink = Shrink::new(options.gc_interval_ms);
+        shrink.note_freed(0);
         Ok(SqliteWriter {
             checkpointer,
             db,
@@ -70,11 +89,16 @@ impl SqliteWriter {
             wal_frames,
             request_at_bytes: WAL_SOFT_BYTES,
             last_id,
-            fold_commits,
+            fold_commits: options.fold_commits,
             unfolded_commits: u32::from(unfolded_rows > 0),
             unfolded_rows,
             unfolded_since_ms: (unfolded_rows > 0).then_some(0),
             trim_wanted,
+            trim_since: None,
+            rows_trimmed: 0,
+            toucher: None,
+            shrink,
+            pace: Pace::default(),
             last_commit_ms: None,
             idle_checkpoint_wanted: true,
             broken: None,
@@ -200,13 +224,54 @@ impl SqliteWriter {
         Ok(())
     }
 
-    fn trim_slice(&mut self) -> Result<(), StoreError> {
+    /// A short transaction of housekeeping between commits; `work` is told when to end.
+    fn slice<T>(
+        &mut self,
+        doing: &str,
+        mono_ms: u64,
+        work: impl FnOnce(&Connection, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.make_room(WAL_SOFT_BYTES)?;
-        self.trim_wanted = self.transaction("deletion of old batches", |db| {
-            trim::trim_slice(db)?;
-            trim::is_wanted(db)
-        })?;
+        let (begun, end) = (Instant::now(), self.pace.end_of_work());
+        let (done, worked) = self.transaction(doing, |db| Ok((work(db, end)?, Instant::now())))?;
+        self.pace.learn(mono_ms, begun.elapsed(), worked.elapsed());
         self.request_checkpoint_if_long();
+        Ok(done)
+    }
+
+    fn trim_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
+        let since = *self.trim_since.get_or_insert_with(Instant::now);
+        if self.toucher.is_none() {
+            // Without it deletes are slower, and that is all.
+            self.toucher = Toucher::start(&self.shared).ok();
+        }
+        let ready = self.toucher.as_ref().map_or(ROWS_UNTOUCHED, |toucher| toucher.ready(TOUCH_WAIT));
+        if ready == 0 {
+            self.pace.rest(mono_ms, TOUCH_WAIT);
+            return Ok(());
+        }
+        // A quarter more than the last time, so that it is the time that ends a slice.
+        let rows_max = ready.min(self.rows_trimmed + self.rows_trimmed / 4 + 16);
+        (self.rows_trimmed, self.trim_wanted) = self.slice("deletion of old batches", mono_ms, |db, end| {
+            let rows = trim::trim_slice(db, rows_max, end)?;
+            Ok((rows, trim::is_wanted(db)?))
+        })?;
+        if let Some(toucher) = &self.toucher {
+            toucher.deleted(self.rows_trimmed);
+        }
+        self.shrink.note_freed(mono_ms);
+        if !self.trim_wanted {
+            self.trim_since = None;
+            if since.elapsed() >= TRIM_WORTH_TELLING {
+                info!("the space of deleted batches is free again after {:.1} s", since.elapsed().as_secs_f64());
+            }
+        }
+        Ok(())
+    }
+
+    fn shrink_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
+        let more = self.slice("return of free pages", mono_ms, |db, end| shrink::slice(db, end, false))?;
+        self.shrink.go_on(more);
         Ok(())
     }
 }
@@ -244,6 +309,7 @@ impl Writer for SqliteWriter {
             self.set_unfolded(entries, mono_ms);
         }
         self.trim_wanted |= fold_first;
+        self.pace.note_plan();
         self.last_commit_ms = Some(mono_ms);
         self.request_checkpoint_if_long();
         Ok(())
@@ -261,9 +327,20 @@ impl Writer for SqliteWriter {
             self.fold_alone()?;
             return Ok(Upkeep::Again);
         }
-        if self.trim_wanted {
-            self.trim_slice()?;
-            return Ok(Upkeep::Again);
+        let shrink_due = self.shrink.is_due(&self.db, mono_ms)?;
+        let mut rest_ms = None;
+        if self.trim_wanted || shrink_due {
+            // What comes in would make the file longer while there is something to delete: that cannot wait.
+            let is_urgent = self.trim_wanted && shrink::pages(&self.db)?.0 == 0;
+            rest_ms = self.pace.rest_until(mono_ms).filter(|_| !is_urgent);
+            if rest_ms.is_none() {
+                if self.trim_wanted {
+                    self.trim_slice(mono_ms)?
+                } else {
+                    self.shrink_slice(mono_ms)?
+                }
+                return Ok(Upkeep::Again);
+            }
         }
         let idle_ms = *self.last_commit_ms.get_or_insert(mono_ms) + IDLE_MS;
         if self.idle_checkpoint_wanted && mono_ms >= idle_ms {
@@ -273,7 +350,8 @@ impl Writer for SqliteWriter {
             }
         }
         let fold_ms = self.unfolded_since_ms.map(|since| since + FOLD_AGE_MS);
-        let next = fold_ms.into_iter().chain(self.idle_checkpoint_wanted.then_some(idle_ms)).min();
+        let next =
+            fold_ms.into_iter().chain(rest_ms).chain(self.shrink.next_ms()).chain(self.idle_checkpoint_wanted.then_some(idle_ms)).min();
         Ok(next.map_or(Upkeep::Idle, Upkeep::At))
     }
 
@@ -286,6 +364,7 @@ impl Writer for SqliteWriter {
 
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         self.check_unbroken()?;
+        self.toucher = None;
         match self.fold_alone().and_then(|()| self.last_pass()) {
             // Everything is in the log, and stays there.
             Err(StoreError::Full(_)) => return Ok(()),

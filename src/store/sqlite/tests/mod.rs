@@ -4,9 +4,11 @@ mod crash;
 mod directory;
 mod pressure;
 mod rot;
+mod space;
 
-use super::open::{Options, open};
+use super::open::open;
 use super::open_error::OpenError;
+use super::options::Options;
 use super::writer::SqliteWriter;
 use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::rng::Rng;

@@ -1,0 +1,98 @@
+//! Space that comes back: the file under steady retention, and after much was deleted at once.
+
+use super::*;
+use crate::base::limits::GC_INTERVAL_MS;
+use crate::store::seam::Upkeep;
+use crate::store::sqlite::shrink;
+
+/// Runs all housekeeping that is due now; when the next is.
+fn settle(writer: &mut SqliteWriter, mono_ms: u64) -> Option<u64> {
+    loop {
+        match writer.upkeep(mono_ms).unwrap() {
+            Upkeep::Again => {}
+            Upkeep::At(at) if at <= mono_ms => {}
+            Upkeep::At(at) => return Some(at),
+            Upkeep::Idle => return None,
+        }
+    }
+}
+
+fn file_bytes(dir: &Path) -> u64 {
+    fs::metadata(dir.join("monolog.db")).unwrap().len()
+}
+
+#[test]
+fn under_steady_retention_the_file_is_little_more_than_what_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    const BYTES: usize = 16_000;
+    const KEPT: u64 = 300;
+    for no in 1..=2_000 {
+        let mut plan = plan(no, BYTES);
+        if no > KEPT {
+            plan.ops = (0..PARTITIONS).map(|part| Op::SetLogStart { part: PartId(part), log_start: (no - KEPT) as i64 }).collect();
+        }
+        writer.commit(&plan, no).unwrap();
+        // What the storage thread does between two commits.
+        writer.upkeep(no).unwrap();
+    }
+    let live = KEPT * PARTITIONS as u64 * BYTES as u64;
+    Box::new(writer).close().unwrap();
+    let bytes = file_bytes(dir.path());
+    assert!(bytes * 10 <= live * 11, "{bytes} bytes for {live} of live data");
+}
+
+#[test]
+fn free_pages_beyond_a_tenth_go_back_after_the_interval() {
+    let (dir, mut model) = (tempfile::tempdir().unwrap(), MemoryStore::new(CLUSTER));
+    let mut writer = open(dir.path(), &options()).unwrap();
+    let mut commit = |writer: &mut SqliteWriter, plan: Plan, mono_ms: u64| {
+        writer.commit(&plan, mono_ms).unwrap();
+        model.commit(&plan, 0).unwrap();
+    };
+    commit(&mut writer, birth(), 0);
+    for no in 1..=600 {
+        commit(&mut writer, plan(no, 16_000), no);
+    }
+    // The first of them go, those at the end of the file stay: they have to move.
+    let ops = (0..PARTITIONS).map(|part| Op::SetLogStart { part: PartId(part), log_start: 500 }).collect();
+    commit(&mut writer, Plan { ops, ..Plan::new(PlanNo(601)) }, 700);
+    let first_look = settle(&mut writer, 2_000).unwrap();
+    assert_eq!(first_look, GC_INTERVAL_MS);
+    let (free, all) = shrink::pages(writer.db()).unwrap();
+    assert!(free * 2 > all, "nothing is given back before its time: {free} of {all}");
+    assert_eq!(settle(&mut writer, GC_INTERVAL_MS), None);
+    let (free, all) = shrink::pages(writer.db()).unwrap();
+    assert!(free * 20 <= all && free * 25 > all, "{free} of {all} are left free, to be used first");
+    // Ready for the next time.
+    let ops = (0..PARTITIONS).map(|part| Op::SetLogStart { part: PartId(part), log_start: 550 }).collect();
+    commit(&mut writer, Plan { ops, ..Plan::new(PlanNo(602)) }, GC_INTERVAL_MS + 10_000);
+    assert_eq!(settle(&mut writer, GC_INTERVAL_MS + 20_000), Some(2 * GC_INTERVAL_MS + 20_000));
+    settle(&mut writer, 2 * GC_INTERVAL_MS + 20_000);
+    Box::new(writer).close().unwrap();
+    let live = 51 * PARTITIONS as u64 * 16_000;
+    assert!(file_bytes(dir.path()) < live * 12 / 10, "{} bytes for {live}", file_bytes(dir.path()));
+    assert_same(dir.path(), &model);
+}
+
+#[test]
+fn what_a_restart_finds_free_goes_back_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    for no in 1..=300 {
+        writer.commit(&plan(no, 16_000), no).unwrap();
+    }
+    writer.commit(&Plan { ops: vec![Op::DeleteTopic(Uuid([1; 16]))], ..Plan::new(PlanNo(301)) }, 0).unwrap();
+    settle(&mut writer, 2_000);
+    drop(writer);
+    let quick = Options { gc_interval_ms: 7_000, ..options() };
+    let mut writer = open(dir.path(), &quick).unwrap();
+    assert_eq!(settle(&mut writer, 6_999), Some(7_000));
+    let (free, _) = shrink::pages(writer.db()).unwrap();
+    assert!(free > 3_000);
+    settle(&mut writer, 7_000);
+    let (free, all) = shrink::pages(writer.db()).unwrap();
+    assert!(all < 100, "{free} of {all}");
+}
