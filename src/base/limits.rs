@@ -99,6 +99,8 @@ pub const READ_SLICE_BYTES: usize = MIB;
 pub const READ_SLICE_MS: u64 = 5;
 /// A slice of deletes, or of giving free pages back, takes about this long, its commit included.
 pub const DELETE_SLICE_MS: u64 = 2;
+/// Room kept on the disk of the data directory for what must still be done when it is full; an eighth of a smaller disk.
+pub const RESERVE_BYTES_MAX: u64 = 16 * MIB as u64;
 /// Free pages beyond a tenth of the file go back to the file system so often.
 pub const GC_INTERVAL_MS: u64 = 5 * 60 * 1000;
 

@@ -10,10 +10,11 @@ use monolog::client::{Client, Topic};
 use monolog::wire::batch_builder::BatchBuilder;
 use monolog::wire::compress::Codec;
 use monolog::wire::error_code::ErrorCode;
+use monolog::wire::message::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A small disk. Its namespace lives as long as a `cat` that waits for us.
@@ -178,6 +179,70 @@ fn a_restart_on_a_full_disk_loses_nothing() {
     let acked = resume(&mut client, &topic, acked);
     assert_log(&mut client, &topic, acked);
     assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// Takes every byte that is left.
+fn take_the_rest(disk: &SmallDisk) {
+    let mut filler = std::fs::OpenOptions::new().append(true).open(disk.path("ballast")).unwrap();
+    std::io::copy(&mut std::io::repeat(0), &mut filler).unwrap_err();
+}
+
+/// With not one byte left and nobody to make room: deleting a topic does.
+#[test]
+fn a_full_disk_can_be_emptied_from_within() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::mount();
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let (doomed, kept) = (topic(&mut client), client.create_topic("kept", 1, &[]).unwrap());
+    fill(&mut client, &doomed, 0);
+    take_the_rest(&disk);
+    assert_eq!(client.append(&kept, 0, batch(0)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    let request = DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { topic_id: doomed.id, ..DeleteTopicState::default() }],
+        timeout_ms: 10_000,
+        ..DeleteTopicsRequest::default()
+    };
+    assert_eq!(client.delete_topics(request).unwrap().responses[0].error_code, ErrorCode::NONE);
+    let acked = resume(&mut client, &kept, 0);
+    assert_log(&mut client, &kept, acked);
+    let log = broker.kill().stderr;
+    assert!(!log.contains("panicked"), "{log}");
+    let broker = Broker::start(disk.serve()).unwrap();
+    assert_log(&mut connect(broker.kafka), &kept, acked);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// Room that the next records would fill is no reason to take them: clients would meet an error, a yes and an error again.
+#[test]
+fn a_little_room_is_not_taken_for_enough() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::mount();
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let topic = topic(&mut client);
+    let acked = fill(&mut client, &topic, 0);
+    take_the_rest(&disk);
+    let ballast = std::fs::OpenOptions::new().write(true).open(disk.path("ballast")).unwrap();
+    ballast.set_len(ballast.metadata().unwrap().len() - (2 << 20)).unwrap();
+    drop(ballast);
+    // The broker looks once a second; it must look in vain a few times.
+    let until = Instant::now() + Duration::from_millis(3_500);
+    while Instant::now() < until {
+        assert_eq!(client.append(&topic, 0, batch(acked)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    }
+    std::fs::remove_file(disk.path("ballast")).unwrap();
+    // Once it says yes, the next MiB is stored.
+    let acked = resume(&mut client, &topic, acked);
+    for number in acked..acked + 11 {
+        assert_eq!(client.append(&topic, 0, batch(number)).unwrap().error_code, ErrorCode::NONE);
+    }
+    let log = broker.kill().stderr;
+    assert_eq!((log.matches("nothing is accepted").count(), log.matches("records are accepted").count()), (1, 1), "{log}");
 }
 
 /// A limit on the size of files is no full disk but an error of the store; it must not kill the process by a signal.

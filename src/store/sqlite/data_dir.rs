@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 const DATABASE: &str = "monolog.db";
 const WAL: &str = "monolog.db-wal";
 const LOCK: &str = "lock";
+const RESERVE: &str = "reserve";
 /// What may lie in a directory that is ours alone.
-const OURS: [&str; 6] = [LOCK, DATABASE, WAL, "monolog.db-journal", "http.sock", "lost+found"];
+const OURS: [&str; 7] = [LOCK, DATABASE, WAL, RESERVE, "monolog.db-journal", "http.sock", "lost+found"];
 
 /// A data directory that this process holds the lock of; dropping it gives the lock back.
 #[derive(Debug)]
@@ -53,6 +54,11 @@ impl DataDir {
     /// Where its write-ahead log is.
     pub(super) fn wal(&self) -> PathBuf {
         self.path.join(WAL)
+    }
+
+    /// Where room is kept for a full disk.
+    pub(super) fn reserve(&self) -> PathBuf {
+        self.path.join(RESERVE)
     }
 
     /// Whether the database has ever been written.

@@ -21,6 +21,7 @@ pub mod options;
 mod pace;
 pub mod reader;
 mod recent;
+mod reserve;
 mod schema;
 mod shared;
 mod shrink;

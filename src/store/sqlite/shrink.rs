@@ -37,9 +37,11 @@ impl Shrink {
         self.look_at_ms
     }
 
-    /// Whether a slice is to be run now.
-    pub(super) fn is_due(&mut self, db: &Connection, mono_ms: u64) -> Result<bool, StoreError> {
-        if self.look_at_ms.is_some_and(|at| mono_ms >= at) {
+    /// Whether a slice is to be run now; `at_once` where any free page is wanted back.
+    pub(super) fn is_due(&mut self, db: &Connection, mono_ms: u64, at_once: bool) -> Result<bool, StoreError> {
+        if at_once {
+            self.under_way = pages(db)?.0 > 0;
+        } else if self.look_at_ms.is_some_and(|at| mono_ms >= at) {
             self.look_at_ms = None;
             let (free, all) = pages(db)?;
             self.under_way |= free > PAGES_MIN && free * BEGIN_AT > all;

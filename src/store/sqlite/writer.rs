@@ -8,15 +8,16 @@ use super::options::Options;
 use super::pace::Pace;
 use super::reader::SqliteReader;
 use super::recent::Entry;
+use super::reserve::Reserve;
 use super::shared::Shared;
 use super::shrink::Shrink;
 use super::toucher::Toucher;
 use super::{fold, loader, ops, shrink, trim};
 use crate::base::ids::PartId;
-use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, WAL_HARD_BYTES, WAL_SOFT_BYTES};
+use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, MIB, WAL_HARD_BYTES, WAL_SOFT_BYTES};
 use crate::store::plan::{BatchRow, Image, Plan};
 use crate::store::seam::{StoreError, Upkeep, Writer};
-use log::info;
+use log::{info, warn};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
@@ -32,6 +33,8 @@ const TOUCH_WAIT: Duration = Duration::from_millis(1);
 const ROWS_UNTOUCHED: usize = 256;
 /// Deletions that take longer are told when they are done.
 const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
+/// What the write-ahead log keeps of a full disk.
+const LOG_OF_FULL_DISK_BYTES: i64 = 4 * MIB as i64;
 /// Room that a fold may need in the write-ahead log: two pages a row, and no more than half of the log.
 const FOLD_ROW_BYTES: u64 = 2 * FRAME_BYTES;
 
@@ -59,6 +62,11 @@ pub struct SqliteWriter {
     pace: Pace,
     last_commit_ms: Option<u64>,
     idle_checkpoint_wanted: bool,
+    reserve: Reserve,
+    // The reserve is looked after at the next upkeep.
+    reserve_wanted: bool,
+    // The disk was full, and there has not been room for the reserve since: what only takes room is refused.
+    is_short: bool,
     broken: Option<StoreError>,
 }
 
@@ -80,6 +88,7 @@ impl SqliteWriter {
         let unfolded_rows = entries.len();
         shared.recent.publish(entries);
         let trim_wanted = trim::is_wanted(&db)?;
+        let reserve = Reserve::at(shared.dir.reserve());
         let mut shrink = Shrink::new(options.gc_interval_ms);
         shrink.note_freed(0);
         Ok(SqliteWriter {
@@ -87,7 +96,7 @@ impl SqliteWriter {
             db,
             shared,
             wal_frames,
-            request_at_bytes: WAL_SOFT_BYTES,
+            request_at_bytes: reserve.log_bytes(),
             last_id,
             fold_commits: options.fold_commits,
             unfolded_commits: u32::from(unfolded_rows > 0),
@@ -101,6 +110,9 @@ impl SqliteWriter {
             pace: Pace::default(),
             last_commit_ms: None,
             idle_checkpoint_wanted: true,
+            reserve,
+            reserve_wanted: true,
+            is_short: false,
             broken: None,
         })
     }
@@ -136,12 +148,26 @@ impl SqliteWriter {
         result.map_err(|error| self.note(while_doing(doing, error)))
     }
 
-    /// Any error but a full disk is final.
+    /// Any error but a full disk is final; that one is what the reserve is for.
     fn note(&mut self, error: StoreError) -> StoreError {
         match error {
-            StoreError::Full(_) => error,
+            StoreError::Full(_) => {
+                self.set_short(true);
+                error
+            }
             StoreError::Corrupt(what) | StoreError::Fatal(what) => self.broken.insert(StoreError::Fatal(what)).clone(),
         }
+    }
+
+    /// The disk is full, or is not any more. While it is, the log is cut to what deletes need when it starts over.
+    fn set_short(&mut self, is_short: bool) {
+        self.is_short = is_short;
+        if is_short {
+            self.reserve.release();
+        }
+        let log_bytes = if is_short { LOG_OF_FULL_DISK_BYTES } else { -1 };
+        // A pragma that answers with the value it sets, and does nothing else.
+        let _ = self.db.query_row(&format!("PRAGMA journal_size_limit = {log_bytes}"), [], |_| Ok(()));
     }
 
     fn check_unbroken(&self) -> Result<(), StoreError> {
@@ -154,14 +180,18 @@ impl SqliteWriter {
 
     /// Takes what the checkpointer says, and keeps the write-ahead log below its hard bound: `more` bytes are to come.
     fn make_room(&mut self, more: u64) -> Result<(), StoreError> {
-        match self.checkpointer.take_asked() {
-            Asked::Nothing => {}
-            Asked::LastPass => match self.last_pass() {
+        let passed = match self.checkpointer.take_asked() {
+            Asked::Nothing => Ok(()),
+            Asked::LastPass => self.last_pass(),
+            Asked::Failed(error) => Err(self.note(while_doing("checkpoint", error))),
+        };
+        match passed {
+            // Once more, into the room of the reserve.
+            Err(StoreError::Full(_)) => match self.last_pass() {
                 Err(StoreError::Full(_)) => self.request_at_bytes = self.wal_bytes() + WAL_SOFT_BYTES,
                 passed => passed?,
             },
-            Asked::Failed(StoreError::Full(_)) => self.request_at_bytes = self.wal_bytes() + WAL_SOFT_BYTES,
-            Asked::Failed(error) => return Err(self.note(while_doing("checkpoint", error))),
+            passed => passed?,
         }
         // A pass that found the disk full lost nothing, and the log may still have room; here it must not.
         if self.wal_bytes() + more > WAL_HARD_BYTES { self.last_pass() } else { Ok(()) }
@@ -175,7 +205,7 @@ impl SqliteWriter {
         };
         if passed.map_err(|error| self.note(while_doing("checkpoint", error)))? {
             self.wal_frames.store(0, Relaxed);
-            self.request_at_bytes = WAL_SOFT_BYTES;
+            self.request_at_bytes = self.reserve.log_bytes();
         }
         Ok(())
     }
@@ -261,6 +291,7 @@ impl SqliteWriter {
         }
         self.shrink.note_freed(mono_ms);
         if !self.trim_wanted {
+            self.reserve_wanted = !self.reserve.is_held();
             self.trim_since = None;
             if since.elapsed() >= TRIM_WORTH_TELLING {
                 info!("the space of deleted batches is free again after {:.1} s", since.elapsed().as_secs_f64());
@@ -270,7 +301,9 @@ impl SqliteWriter {
     }
 
     fn shrink_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
-        let more = self.slice("return of free pages", mono_ms, |db, end| shrink::slice(db, end, false))?;
+        // On a full disk everything goes back: it may be what the reserve is made of.
+        let everything = self.is_short;
+        let more = self.slice("return of free pages", mono_ms, |db, end| shrink::slice(db, end, everything))?;
         self.shrink.go_on(more);
         Ok(())
     }
@@ -279,6 +312,9 @@ impl SqliteWriter {
 impl Writer for SqliteWriter {
     fn commit(&mut self, plan: &Plan, mono_ms: u64) -> Result<(), StoreError> {
         self.check_unbroken()?;
+        if self.is_short && !plan.batches.is_empty() {
+            return Err(StoreError::Full("commit: the disk has no room for the reserve".to_owned()));
+        }
         let fold_first = plan.ops.iter().any(ops::rests_on_fold);
         let ops_bytes = plan.ops.len() as u64 * FRAME_BYTES;
         let with_this = u32::from(!plan.batches.is_empty());
@@ -287,7 +323,7 @@ impl Writer for SqliteWriter {
         self.make_room(plan.batch_bytes() as u64 * 9 / 8 + ops_bytes.min(WAL_SOFT_BYTES) + fold_room)?;
         let unfolded = if fold_first || fold_last { self.unfolded() } else { Vec::new() };
         let last_id = self.last_id;
-        let entries = self.transaction("commit", |db| {
+        let committed = self.transaction("commit", |db| {
             let mut unfolded = unfolded;
             if fold_first {
                 fold::fold(db, std::mem::take(&mut unfolded))?;
@@ -300,7 +336,15 @@ impl Writer for SqliteWriter {
                 fold::fold(db, unfolded)?;
             }
             Ok(entries)
-        })?;
+        });
+        if let Err(StoreError::Full(_)) = &committed {
+            // At once, before anybody else takes the room of the reserve: the log can start over in place then.
+            match self.last_pass() {
+                Ok(()) | Err(StoreError::Full(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let entries = committed?;
         self.last_id += entries.len() as i64;
         if fold_first || fold_last {
             self.set_folded();
@@ -323,11 +367,14 @@ impl Writer for SqliteWriter {
     fn upkeep(&mut self, mono_ms: u64) -> Result<Upkeep, StoreError> {
         self.check_unbroken()?;
         self.make_room(0)?;
+        if std::mem::take(&mut self.reserve_wanted) && !self.is_short && !self.reserve.take() {
+            warn!("the disk of the data directory is nearly full: there is no room for the reserve");
+        }
         if self.unfolded_rows > 0 && self.is_fold_due(mono_ms) {
             self.fold_alone()?;
             return Ok(Upkeep::Again);
         }
-        let shrink_due = self.shrink.is_due(&self.db, mono_ms)?;
+        let shrink_due = self.shrink.is_due(&self.db, mono_ms, self.is_short)?;
         let mut rest_ms = None;
         if self.trim_wanted || shrink_due {
             // What comes in would make the file longer while there is something to delete: that cannot wait.
@@ -357,6 +404,14 @@ impl Writer for SqliteWriter {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         self.check_unbroken()?;
+        if !self.reserve.is_held() {
+            // What is in the log takes its room in the database first, and what was given back there is room then.
+            self.last_pass()?;
+            if !self.reserve.take() {
+                return Err(StoreError::Full("probe: the disk has no room for the reserve and a plan".to_owned()));
+            }
+        }
+        self.set_short(false);
         self.make_room(FRAME_BYTES)?;
         self.transaction("probe", |db| Ok(db.prepare_cached("UPDATE meta SET probes = probes + 1")?.execute([])?))?;
         Ok(())
