@@ -350,12 +350,14 @@ fn api_table() -> String {
 
 /// The README's table of settings.
 fn settings_table() -> String {
-    let mut table = String::from("| setting | flag | environment | default | |\n|---|---|---|---|---|\n");
-    for setting in SETTINGS.iter().filter(|setting| setting.set.is_some()) {
+    let mut table = String::from("| key in the file | flag | environment | default | |\n|---|---|---|---|---|\n");
+    for setting in SETTINGS {
         let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
         let flag = setting.flag.map(|flag| format!("`-{flag}`")).unwrap_or_default();
         let env = setting.env.map(code).unwrap_or_default();
-        writeln!(table, "| {} | {flag} | {env} | {} | {} |", code(setting.name), code(setting.default), setting.help).unwrap();
+        // What has no dot is no key of the file.
+        let name = if setting.name.contains('.') { code(setting.name) } else { String::new() };
+        writeln!(table, "| {} | {flag} | {env} | {} | {} |", name, code(setting.default), setting.help).unwrap();
     }
     table
 }

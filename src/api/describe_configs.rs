@@ -5,12 +5,12 @@ use super::Call;
 use crate::base::ids::PlanNo;
 use crate::base::text::Text;
 use crate::base::time::Now;
+use crate::base::topic_name::check_name;
 use crate::mail::input::Peer;
 use crate::state::State;
 use crate::state::broker::NODE_ID;
 use crate::state::configs::{Entry, of_broker, of_topic};
 use crate::state::effects::Effects;
-use crate::state::topics::check_name;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::describe_configs::{

@@ -6,10 +6,11 @@ use crate::base::ids::PlanNo;
 use crate::base::limits::DESCRIBE_PARTITIONS_MAX;
 use crate::base::text::Text;
 use crate::base::time::Now;
+use crate::base::topic_name::check_name;
 use crate::state::State;
 use crate::state::broker::NODE_ID;
 use crate::state::effects::Effects;
-use crate::state::topics::{Topic, check_name, is_internal};
+use crate::state::topics::{Topic, is_internal};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::describe_topic_partitions::{

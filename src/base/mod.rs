@@ -9,3 +9,4 @@ pub mod planted;
 pub mod rng;
 pub mod text;
 pub mod time;
+pub mod topic_name;

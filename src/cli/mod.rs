@@ -1,6 +1,9 @@
 //! The command line: one file per subcommand. Called by `main`; says on stderr what is wrong and picks the exit code.
 
+mod config;
+mod health;
 mod help;
+mod logging;
 mod serve;
 
 use crate::config::layers::did_you_mean;
@@ -10,9 +13,8 @@ use std::process::ExitCode;
 /// Exit code of a wrong command line or setting.
 const USAGE: u8 = 2;
 
-/// What can be asked for, and what the interface will have but this version has not.
-const COMMANDS: &[&str] = &["serve", "version", "help"];
-const COMMANDS_TO_COME: &[&str] = &["health", "backup", "config"];
+/// What can be asked for.
+const COMMANDS: &[&str] = &["serve", "health", "config", "version", "help"];
 
 /// Runs one command line, without the program's name.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -25,10 +27,14 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match command.as_str() {
         "serve" => serve::run(rest),
+        "health" => health::run(rest),
+        "config" => config::run(rest),
         "version" | "-version" | "--version" => say(format_args!("monolog {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MONOLOG_COMMIT"))),
         "help" | "-h" | "-help" | "--help" => match rest.first().map(String::as_str) {
             None => say(format_args!("{}", help::usage())),
             Some("serve") => say(format_args!("{}", help::serve())),
+            Some("health") => say(format_args!("{}", help::health())),
+            Some("config") => say(format_args!("{}", help::config())),
             Some(topic) if COMMANDS.contains(&topic) => say(format_args!("{}", help::usage())),
             Some(topic) => unknown(topic),
         },
@@ -37,15 +43,28 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn unknown(command: &str) -> ExitCode {
-    if COMMANDS_TO_COME.contains(&command) {
-        return wrong(&format!("this version does not have the command \"{command}\" yet"));
-    }
     wrong(&format!("unknown command \"{command}\"{}", did_you_mean(command, COMMANDS.iter().copied(), "monolog ")))
 }
 
 fn wrong(line: &str) -> ExitCode {
     complain(format_args!("monolog: {line}\n"));
     ExitCode::from(USAGE)
+}
+
+fn wrong_settings(lines: &[String]) -> ExitCode {
+    for line in lines {
+        complain(format_args!("monolog: {line}\n"));
+    }
+    ExitCode::from(USAGE)
+}
+
+fn asks_for_help(args: &[String]) -> bool {
+    args.iter().any(|arg| matches!(arg.as_str(), "-h" | "-help" | "--help"))
+}
+
+/// The environment; what is not UTF-8 is no setting of ours.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())).collect()
 }
 
 /// Prints to stderr, if anybody reads it.

@@ -3,6 +3,8 @@
 
 /// The default of retention.ms here: 24 hours (Kafka: seven days), see the setting `retention.max_age`.
 pub const RETENTION_MS_DEFAULT: i64 = 86_400_000;
+/// The default of log.retention.check.interval.ms here: a minute (Kafka: five), see the setting `retention.check_interval`.
+pub const RETENTION_CHECK_MS_DEFAULT: u64 = 60_000;
 
 /// What kind of value a key has. The numbers are those of DescribeConfigs (`ConfigEntry.ConfigType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub enum BrokerValue {
     DefaultPartitions,
     /// `limits.max_fetch_bytes`.
     FetchBytesMax,
+    /// `limits.max_request_size`.
+    RequestBytesMax,
     /// `groups.initial_rebalance_delay`.
     InitialRebalanceDelay,
     /// `retention.check_interval`.
@@ -192,7 +196,7 @@ pub static BROKER_KEYS: &[BrokerKey] = &[
     broker("offsets.topic.replication.factor", Short, Fixed("1"), "Replicas of group offsets: always one."),
     broker("process.roles", List, Fixed("broker,controller"), "What this node does."),
     broker("producer.id.expiration.ms", Int, Fixed("86400000"), "How long an idle producer id is remembered."),
-    broker("socket.request.max.bytes", Int, Fixed("104857600"), "The largest request."),
+    broker("socket.request.max.bytes", Int, BrokerValue::RequestBytesMax, "The largest request."),
     broker("transaction.max.timeout.ms", Int, Fixed("900000"), "The longest transaction timeout."),
     broker("transaction.state.log.min.isr", Int, Fixed("1"), "Replicas of transaction state: always one."),
     broker("transaction.state.log.replication.factor", Short, Fixed("1"), "Replicas of transaction state: always one."),
@@ -371,7 +375,6 @@ mod tests {
             ("max.incremental.fetch.session.cache.slots", limits::FETCH_SESSIONS_MAX),
             ("max.request.partition.size.limit", limits::DESCRIBE_PARTITIONS_MAX),
             ("offset.metadata.max.bytes", limits::OFFSET_METADATA_BYTES_MAX),
-            ("socket.request.max.bytes", limits::REQUEST_BYTES_MAX),
         ];
         for (name, bound) in bounds {
             let told = BROKER_KEYS.iter().find(|key| key.name == name).map(|key| key.value);

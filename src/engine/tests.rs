@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::base::ids::{ConnId, PartId, PlanNo, Uuid};
+use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::mail::input::{Envelope, Input, Outcome, Peer, Refusal, ReplyTo};
@@ -61,6 +62,11 @@ impl Rig {
             initial_rebalance_delay_ms: 0,
             retention_ms: -1,
             retention_check_ms: 60_000,
+            retention_bytes: -1,
+            message_bytes_max: BATCH_BYTES_MAX_DEFAULT,
+            request_bytes_max: REQUEST_BYTES_MAX,
+            topics_max: TOPICS_MAX,
+            partitions_max: PARTITIONS_MAX,
             tail_bytes: 1 << 20,
             fetch_bytes_max: 10 << 20,
         };

@@ -3,7 +3,7 @@
 
 use super::shared::{Lane, Permit};
 use crate::base::budget::{Budget, Charge};
-use crate::base::limits::{REQUEST_BYTES_MAX, SLOW_FRAME_BYTES_PER_S};
+use crate::base::limits::SLOW_FRAME_BYTES_PER_S;
 use bytes::Bytes;
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
@@ -75,6 +75,8 @@ pub struct Means<'a> {
     pub oversize: &'a Lane,
     /// The way around it for one frame that has begun and cannot go on.
     pub rescue: &'a Lane,
+    /// The largest frame.
+    pub frame_bytes_max: usize,
     /// The time of this turn.
     pub now: Instant,
 }
@@ -156,7 +158,7 @@ impl FrameReader {
         if self.length_filled == 4 {
             let length = i32::from_be_bytes(self.length);
             self.length_filled = 0;
-            let len = usize::try_from(length).ok().filter(|len| *len <= REQUEST_BYTES_MAX).ok_or(ReadEnd::BadLength(length))?;
+            let len = usize::try_from(length).ok().filter(|len| *len <= means.frame_bytes_max).ok_or(ReadEnd::BadLength(length))?;
             self.partial = Some(Box::new(Partial {
                 len,
                 buffer: Vec::new(),
@@ -274,6 +276,7 @@ fn read_some(socket: &mut impl Read, into: &mut [u8]) -> Result<usize, ReadEnd> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::REQUEST_BYTES_MAX;
     use std::collections::VecDeque;
 
     /// A socket that gives what is in it, at most `chunk` bytes at a time.
@@ -318,6 +321,7 @@ mod tests {
                     budget: &self.budget,
                     oversize: &self.oversize,
                     rescue: &self.rescue,
+                    frame_bytes_max: REQUEST_BYTES_MAX,
                     now: self.now,
                 };
                 let end = reader.read(&mut socket, &mut means, usize::MAX, &mut |frame| frames.push(frame));

@@ -247,8 +247,8 @@ impl Reactor {
                 continue;
             }
             conn.queued = false;
-            let Shared { budget, oversize, rescue, .. } = &*self.shared;
-            let mut means = Means { scratch: &mut self.scratch, budget, oversize, rescue, now };
+            let Shared { budget, oversize, rescue, request_bytes_max, .. } = &*self.shared;
+            let mut means = Means { scratch: &mut self.scratch, budget, oversize, rescue, frame_bytes_max: *request_bytes_max, now };
             let after = conn.turn(&self.shared, &mut means, self.draining);
             if conn.lane_progress().is_some() && !self.in_lane.contains(&id) {
                 self.in_lane.push(id);

@@ -24,13 +24,21 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// Connections at most.
     pub connections_max: usize,
+    /// The largest frame (`limits.max_request_size`), bytes.
+    pub request_bytes_max: usize,
     /// Whether reactor 0 has stopped accepting and wants to hear of every connection that ends.
     pub accept_paused: AtomicBool,
 }
 
 impl Shared {
     /// For a broker that has no connection yet.
-    pub fn new(engine: EngineSender, budget: Budget, advertised: Option<(Text, i32)>, connections_max: usize) -> Shared {
+    pub fn new(
+        engine: EngineSender,
+        budget: Budget,
+        advertised: Option<(Text, i32)>,
+        connections_max: usize,
+        request_bytes_max: usize,
+    ) -> Shared {
         Shared {
             engine,
             budget,
@@ -39,6 +47,7 @@ impl Shared {
             advertised,
             connections: AtomicUsize::new(0),
             connections_max,
+            request_bytes_max,
             accept_paused: AtomicBool::new(false),
         }
     }

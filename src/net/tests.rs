@@ -4,6 +4,7 @@ use super::reactor::build;
 use super::shared::Shared;
 use crate::base::budget::Budget;
 use crate::base::ids::ConnId;
+use crate::base::limits::REQUEST_BYTES_MAX;
 use crate::base::text::Text;
 use crate::mail::input::{Envelope, Input, ReplyTo};
 use crate::mail::mailbox::{ReactorMail, ReactorSender, engine_mailbox};
@@ -40,7 +41,7 @@ impl Net {
     fn new(reactors: usize, budget_bytes: usize, connections_max: usize) -> Net {
         let (engine, inputs) = engine_mailbox();
         let budget = Budget::new(budget_bytes);
-        let shared = Arc::new(Shared::new(engine, budget.clone(), None, connections_max));
+        let shared = Arc::new(Shared::new(engine, budget.clone(), None, connections_max, REQUEST_BYTES_MAX));
         let (mut reactors, senders) = build(reactors, &shared).unwrap();
         let listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();

@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Failure {
     /// Anything that has no code of its own.
     Other(String),
+    /// What is asked for cannot be.
+    Settings(String),
     /// The data directory is in use by another process.
     Locked(String),
     /// The address is in use.
@@ -26,6 +28,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Other(_) => 1,
+            Failure::Settings(_) => 2,
             Failure::Locked(_) => 3,
             Failure::AddressInUse(_) => 4,
             Failure::Storage(_) => 5,
@@ -39,6 +42,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Other(what)
+            | Failure::Settings(what)
             | Failure::Locked(what)
             | Failure::AddressInUse(what)
             | Failure::Storage(what)

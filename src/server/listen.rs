@@ -1,7 +1,7 @@
 //! Binds the two ports: IPv6 and IPv4 together where no host is named, IPv4 where there is no IPv6.
 
 use super::failure::Failure;
-use crate::config::settings::Address;
+use crate::config::values::Address;
 use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};

@@ -1,7 +1,6 @@
 //! What the machine gives: files, memory, cores, randomness.
 
-use crate::base::limits::{CONNECTIONS_MAX, HTTP_CONNECTIONS_MAX, HTTP_IN_FLIGHT_MAX, MEMORY_BYTES_DEFAULT, MIB, REACTORS_MAX};
-use log::info;
+use crate::base::limits::{HTTP_CONNECTIONS_MAX, HTTP_IN_FLIGHT_MAX, MEMORY_BYTES_DEFAULT, MIB, REACTORS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
@@ -21,25 +20,18 @@ pub struct Connections {
 }
 
 /// Raises the soft limit of open files to the hard one, and deals the files out, so that neither port can take what the other
-/// or the store needs.
-pub fn claim_files() -> Connections {
+/// or the store needs. `wanted` Kafka connections are given at most.
+pub fn claim_files(wanted: usize) -> Connections {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
     let files = if raised { maximum } else { current };
-    let connections = deal(files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX)));
-    if connections.kafka < CONNECTIONS_MAX {
-        let Connections { kafka, http } = connections;
-        info!(
-            "the limit of open files allows {kafka} Kafka and {http} HTTP connections; for {CONNECTIONS_MAX} raise it (ulimit -n, LimitNOFILE)"
-        );
-    }
-    connections
+    deal(files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX)), wanted)
 }
 
-fn deal(files: usize) -> Connections {
+fn deal(files: usize, wanted: usize) -> Connections {
     let left = files.saturating_sub(OWN_FILES + FILES_PER_HTTP_REQUEST * HTTP_IN_FLIGHT_MAX);
     let http = (left / 8).clamp(1, HTTP_CONNECTIONS_MAX);
-    Connections { kafka: left.saturating_sub(http).clamp(1, CONNECTIONS_MAX), http }
+    Connections { kafka: left.saturating_sub(http).clamp(1, wanted), http }
 }
 
 /// The memory budget where nobody set one: a quarter of the machine, or of the control group, and no more than the usual.
@@ -91,9 +83,10 @@ mod tests {
 
     #[test]
     fn files_are_dealt_out_so_that_both_ports_stay_open() {
-        assert_eq!(deal(usize::MAX), Connections { kafka: CONNECTIONS_MAX, http: HTTP_CONNECTIONS_MAX });
-        assert_eq!(deal(256), Connections { kafka: 140, http: 20 });
-        assert_eq!(deal(10), Connections { kafka: 1, http: 1 });
+        assert_eq!(deal(usize::MAX, 20_000), Connections { kafka: 20_000, http: HTTP_CONNECTIONS_MAX });
+        assert_eq!(deal(256, 20_000), Connections { kafka: 140, http: 20 });
+        assert_eq!(deal(256, 7), Connections { kafka: 7, http: 20 });
+        assert_eq!(deal(10, 20_000), Connections { kafka: 1, http: 1 });
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Composition: chooses the store, builds everything, starts the threads, and ends them in order. Builders first, then queues,
 //! then threads. Called by `cli serve`.
 
+mod announce;
 mod clock;
+mod create_topics;
 mod driver;
 pub mod failure;
 mod listen;
@@ -13,19 +15,21 @@ mod storage;
 use crate::config::settings::Settings;
 use crossbeam_channel::{Sender, unbounded};
 use failure::{Failure, system};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use stop::Watch;
 
 /// What the main thread is told while the broker runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Event {
-    /// SIGTERM or SIGINT.
+    /// SIGTERM or SIGINT, or SIGHUP from a terminal.
     Signal,
+    /// SIGHUP from anybody else.
+    Reload,
     /// The store is not used again.
     StoreBroken(String),
     /// The engine has answered and committed everything, or cannot go on.
@@ -36,24 +40,26 @@ enum Event {
     ThreadFailed(String),
 }
 
-/// Runs a broker until a signal ends it, or a failure.
-pub fn run(settings: &Settings) -> Result<(), Failure> {
+/// Runs a broker until a signal ends it, or a failure. `reload` is called on SIGHUP.
+pub fn run(settings: &Settings, reload: impl FnMut()) -> Result<(), Failure> {
     let (events, happened) = unbounded();
-    listen_to_signals(events.clone())?;
+    // Whoever closes the terminal of a broker ends it; a service is told to read its settings again.
+    let hangup = if std::io::stderr().is_terminal() { Event::Signal } else { Event::Reload };
+    listen_to_signals(events.clone(), hangup)?;
     // Files of ours are for us alone, whatever the shell says.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let running = start::start(settings, events)?;
     say(&running.lines);
-    Watch::new(happened).run(running)
+    Watch::new(happened, reload).run(running)
 }
 
-fn listen_to_signals(events: Sender<Event>) -> Result<(), Failure> {
+fn listen_to_signals(events: Sender<Event>, hangup: Event) -> Result<(), Failure> {
     // A write beyond a limit on file sizes (ulimit -f, LimitFSIZE) is to fail as an error of the store, not to kill us in its midst.
     signal_hook::flag::register(SIGXFSZ, Arc::<AtomicBool>::default()).map_err(system("signal handlers"))?;
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(system("signal handlers"))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system("signal handlers"))?;
     spawn("signals", move || {
-        for _ in signals.forever() {
-            let _ = events.send(Event::Signal);
+        for signal in signals.forever() {
+            let _ = events.send(if signal == SIGHUP { hangup.clone() } else { Event::Signal });
         }
     })?;
     Ok(())

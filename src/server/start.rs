@@ -5,10 +5,9 @@ use super::clock::Clock;
 use super::driver::Driver;
 use super::failure::{Failure, system};
 use super::storage::Storage;
-use super::{Event, listen, machine, spawn};
+use super::{Event, announce, create_topics, listen, machine, spawn};
 use crate::base::budget::Budget;
 use crate::base::ids::Uuid;
-use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::rng::Rng;
 use crate::base::text::Text;
 use crate::cold::{Answered, pool};
@@ -29,6 +28,7 @@ use crate::store::seam::{Reader, Writer};
 use crate::store::sqlite::open;
 use crate::store::sqlite::options::Options;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use log::warn;
 use mio::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,10 +37,6 @@ use std::thread::JoinHandle;
 
 /// Threads that read old data.
 const COLD_THREADS: usize = 2;
-/// Defaults of settings that cannot be set yet.
-const DEFAULT_PARTITIONS: i32 = 1;
-const RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
-const RETENTION_CHECK_MS: u64 = 60 * 1000;
 
 /// A broker that runs.
 pub struct Running {
@@ -77,27 +73,28 @@ struct Opened {
     image: Image,
 }
 
+/// What can be had without threads.
+struct Built {
+    engine: Engine,
+    writer: Box<dyn Writer>,
+    readers: Vec<Box<dyn Reader>>,
+    kafka: TcpListener,
+    http: Option<TcpListener>,
+}
+
 /// Starts a broker.
 pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Failure> {
     let clock = Clock::start();
-    let connections = machine::claim_files();
-    let seed = machine::seed();
-    let Opened { writer, readers, image } = open_store(settings, machine::seed())?;
-    let (kafka, http) = match bind(settings) {
-        Ok(bound) => bound,
-        Err(failure) => {
-            drop(readers);
-            writer.close()?;
-            return Err(failure);
-        }
-    };
+    let connections = machine::claim_files(settings.connections_max);
     let budget = Budget::new(settings.memory_bytes.unwrap_or_else(machine::memory_budget));
-    let lines = lines(settings, &kafka, http.as_ref());
+    let opened = open_store(settings, machine::seed())?;
+    let Built { engine, writer, readers, kafka, http } = build(settings, opened, &budget, &clock)?;
+    let lines = announce::lines(settings, &kafka, http.as_ref(), &connections);
     let health = Arc::new(Health { data_dir: data_dir(settings).map(Path::to_path_buf), ..Health::default() });
 
     let (engine_mail, inbox) = engine_mailbox();
     let advertised = settings.advertised_addr.as_ref().map(|(host, port)| (Text::from(host.as_str()), i32::from(*port)));
-    let shared = Arc::new(Shared::new(engine_mail.clone(), budget.clone(), advertised, connections.kafka));
+    let shared = Arc::new(Shared::new(engine_mail.clone(), budget.clone(), advertised, connections.kafka, settings.request_bytes_max));
     let count = settings.reactors.unwrap_or_else(machine::reactors);
     let (mut reactors, reactor_mail) = reactor::build(count, &shared).map_err(system("a reactor"))?;
     if let Some(first) = reactors.first_mut() {
@@ -105,9 +102,6 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     }
     let (jobs, storage_jobs) = unbounded();
     let (cold, cold_jobs) = unbounded();
-    let broker = broker(settings, &budget, image.cluster_id);
-    let engine = Engine::new(image, broker, seed, clock.now());
-
     let readers = readers.into_iter().enumerate().map(|(number, reader)| {
         let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), reactor_mail.clone());
         spawn(&format!("cold-{number}"), move || pool::run(reader, jobs, budget, |answered| deliver(answered, &engine, &reactors)))
@@ -139,6 +133,30 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     Ok(Running { lines, engine: engine_mail, reactors: reactor_mail, cold: cold_jobs, reactor_threads, health, http })
 }
 
+/// The ports, and the state with the topics of the settings. Where one cannot be had, the store is closed again.
+fn build(settings: &Settings, opened: Opened, budget: &Budget, clock: &Clock) -> Result<Built, Failure> {
+    let Opened { mut writer, readers, image } = opened;
+    let built = bind(settings).and_then(|ports| {
+        let broker = broker(settings, budget, image.cluster_id);
+        let mut engine = Engine::new(image, broker, machine::seed(), clock.now());
+        create_topics::create(&settings.create_topics, &mut engine, &mut *writer, clock)?;
+        Ok((ports, engine))
+    });
+    match built {
+        Ok(((kafka, http), engine)) => Ok(Built { engine, writer, readers, kafka, http }),
+        Err(failure) => {
+            drop(readers);
+            if matches!(failure, Failure::Storage(_)) {
+                // As in the storage thread: a store that has failed is not written to by closing it.
+                std::mem::forget(writer);
+            } else {
+                writer.close()?;
+            }
+            Err(failure)
+        }
+    }
+}
+
 fn open_store(settings: &Settings, seed: u64) -> Result<Opened, Failure> {
     let cluster_id = Rng::new(seed).uuid();
     match settings.storage {
@@ -149,7 +167,8 @@ fn open_store(settings: &Settings, seed: u64) -> Result<Opened, Failure> {
             Ok(Opened { writer: Box::new(store), readers, image })
         }
         Backend::Disk => {
-            let mut writer = open::open(&settings.data_dir, &Options::new(cluster_id))?;
+            let mut writer =
+                open::open(&settings.data_dir, &Options { gc_interval_ms: settings.gc_interval_ms, ..Options::new(cluster_id) })?;
             let image = writer.load()?;
             let readers = (0..COLD_THREADS).map(|_| Ok(Box::new(writer.reader()?) as Box<dyn Reader>)).collect::<Result<_, Failure>>()?;
             Ok(Opened { writer: Box::new(writer), readers, image })
@@ -168,15 +187,25 @@ fn data_dir(settings: &Settings) -> Option<&Path> {
 }
 
 fn broker(settings: &Settings, budget: &Budget, cluster_id: Uuid) -> Broker {
+    let fetch_bytes_max = settings.fetch_bytes_max.min(budget.limit_bytes() / 2);
+    if fetch_bytes_max < settings.fetch_bytes_max {
+        warn!("a fetch answer has {fetch_bytes_max} bytes at most: half of limits.memory, which is less than limits.max_fetch_bytes");
+    }
+    let unless_off = |bound: i64| if settings.retention_enabled { bound } else { -1 };
     Broker {
         cluster_id,
         auto_create: settings.auto_create,
-        default_partitions: DEFAULT_PARTITIONS,
-        initial_rebalance_delay_ms: 0,
-        retention_ms: RETENTION_MS,
-        retention_check_ms: RETENTION_CHECK_MS,
+        default_partitions: settings.default_partitions,
+        initial_rebalance_delay_ms: settings.initial_rebalance_delay_ms,
+        retention_ms: unless_off(settings.retention_ms),
+        retention_check_ms: settings.retention_check_ms,
+        retention_bytes: unless_off(settings.retention_bytes),
+        message_bytes_max: settings.message_bytes_max,
+        request_bytes_max: settings.request_bytes_max,
+        topics_max: settings.topics_max,
+        partitions_max: settings.partitions_max,
         tail_bytes: budget.limit_bytes() / 4,
-        fetch_bytes_max: FETCH_BYTES_MAX.min(budget.limit_bytes() / 2),
+        fetch_bytes_max,
     }
 }
 
@@ -211,34 +240,4 @@ fn start_http(
         }
     })?;
     Ok(Http { stop, guard, _socket: socket })
-}
-
-/// What is said on stdout once the ports are open.
-fn lines(settings: &Settings, kafka: &TcpListener, http: Option<&TcpListener>) -> Vec<String> {
-    let at = |listener: &TcpListener| {
-        listener.local_addr().map_or_else(|error| format!("an unknown address ({error})"), |address| address.to_string())
-    };
-    let mut lines = vec![format!("Kafka server listening on {}", at(kafka))];
-    match http {
-        Some(listener) => lines.push(format!("HTTP server listening on {}", at(listener))),
-        None => lines.push("HTTP server off".to_string()),
-    }
-    lines.push(match data_dir(settings) {
-        Some(dir) => format!("Data directory {}", std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf()).display()),
-        None => "Data in memory only: it is gone when the broker ends".to_string(),
-    });
-    lines.push(match &settings.advertised_addr {
-        Some((host, port)) if host.contains(':') => format!("Clients are told to connect to [{host}]:{port}"),
-        Some((host, port)) => format!("Clients are told to connect to {host}:{port}"),
-        None => "Clients are told to connect to the address on which they reached this broker".to_string(),
-    });
-    let open = [Some(kafka), http]
-        .into_iter()
-        .flatten()
-        .filter_map(|listener| listener.local_addr().ok())
-        .any(|address| !address.ip().is_loopback());
-    if open {
-        lines.push("The ports are open to the network without a token".to_string());
-    }
-    lines
 }

@@ -18,18 +18,19 @@ const DRAIN: Duration = Duration::from_millis(500);
 const BROKEN: Duration = Duration::from_millis(300);
 
 /// What has been heard of the threads.
-pub struct Watch {
+pub struct Watch<R> {
     events: Receiver<Event>,
+    reload: R,
     signals: u32,
     engine_ended: bool,
     storage_ended: bool,
     failure: Option<Failure>,
 }
 
-impl Watch {
-    /// Of a broker that was just started.
-    pub fn new(events: Receiver<Event>) -> Watch {
-        Watch { events, signals: 0, engine_ended: false, storage_ended: false, failure: None }
+impl<R: FnMut()> Watch<R> {
+    /// Of a broker that was just started; `reload` is called when it is to read its settings again.
+    pub fn new(events: Receiver<Event>, reload: R) -> Watch<R> {
+        Watch { events, reload, signals: 0, engine_ended: false, storage_ended: false, failure: None }
     }
 
     /// Waits until a signal or a failure ends the broker, and ends it.
@@ -69,7 +70,7 @@ impl Watch {
     }
 
     /// Takes events until what is waited for has come, or the time is over.
-    fn until(&mut self, by: Option<Instant>, awaited: impl Fn(&Watch) -> bool) {
+    fn until(&mut self, by: Option<Instant>, awaited: impl Fn(&Watch<R>) -> bool) {
         while !awaited(self) {
             let event = match by {
                 None => self.events.recv().ok(),
@@ -92,6 +93,7 @@ impl Watch {
                     exit(1);
                 }
             }
+            Event::Reload => (self.reload)(),
             Event::StoreBroken(what) => self.failure = Some(Failure::Storage(what)),
             Event::EngineEnded => self.engine_ended = true,
             Event::StorageEnded(result) => {

@@ -20,6 +20,16 @@ pub struct Broker {
     pub retention_ms: i64,
     /// How often retention looks (`retention.check_interval`), ms.
     pub retention_check_ms: u64,
+    /// Default of the topic config retention.bytes (`retention.max_bytes`); -1: no bound.
+    pub retention_bytes: i64,
+    /// Kafka's `message.max.bytes`, default of the topic config max.message.bytes (`limits.max_message_size`).
+    pub message_bytes_max: i32,
+    /// Kafka's `socket.request.max.bytes` (`limits.max_request_size`); reactors hold clients to it.
+    pub request_bytes_max: usize,
+    /// Topics at most, internal ones not counted (`limits.max_topics`).
+    pub topics_max: usize,
+    /// Partitions of all topics together at most (`limits.max_partitions`).
+    pub partitions_max: usize,
     /// Bytes that the tail cache may hold; a part of the memory budget.
     pub tail_bytes: usize,
     /// Broker cap on one fetch answer (`limits.max_fetch_bytes`).

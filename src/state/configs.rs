@@ -2,8 +2,9 @@
 //! DescribeConfigs and by CreateTopics, which tell clients each value and where it comes from.
 
 use super::broker::{Broker, NODE_ID};
+use crate::base::limits::{FETCH_BYTES_MAX, REQUEST_BYTES_MAX};
 use crate::base::text::Text;
-use crate::config::kafka_keys::{BROKER_KEYS, BrokerValue, Kind, RETENTION_MS_DEFAULT, TOPIC_KEYS, TopicKey, topic_key};
+use crate::config::kafka_keys::{BROKER_KEYS, BrokerValue, Kind, RETENTION_CHECK_MS_DEFAULT, TOPIC_KEYS, TopicKey, topic_key};
 use crate::mail::input::Peer;
 
 /// The topic configs that rules act on, parsed (`LogConfig`).
@@ -79,11 +80,14 @@ impl LogConfig {
 
 /// A topic config's value where the topic does not override it, and where that comes from.
 fn default_of(key: &TopicKey, broker: &Broker) -> (Text, Source) {
-    if key.name == "retention.ms" && broker.retention_ms != RETENTION_MS_DEFAULT {
-        (Text::from(broker.retention_ms.to_string()), Source::StaticBroker)
-    } else {
-        (Text::from_static(key.default), Source::Default)
-    }
+    let set = match key.name {
+        "retention.ms" => broker.retention_ms,
+        "retention.bytes" => broker.retention_bytes,
+        "max.message.bytes" => i64::from(broker.message_bytes_max),
+        _ => return (Text::from_static(key.default), Source::Default),
+    };
+    let set = set.to_string();
+    if set == key.default { (Text::from_static(key.default), Source::Default) } else { (Text::from(set), Source::StaticBroker) }
 }
 
 /// All configs of a topic with these overrides, sorted by name.
@@ -141,9 +145,16 @@ fn broker_value(value: BrokerValue, broker: &Broker, peer: &Peer) -> (Option<Tex
         }
         BrokerValue::AutoCreate => (Some(Text::from(if broker.auto_create { "true" } else { "false" })), set_unless(broker.auto_create)),
         BrokerValue::DefaultPartitions => (number(i64::from(broker.default_partitions)), set_unless(broker.default_partitions == 1)),
-        BrokerValue::FetchBytesMax => (number(broker.fetch_bytes_max as i64), Source::Default),
-        BrokerValue::InitialRebalanceDelay => (number(broker.initial_rebalance_delay_ms as i64), Source::Default),
-        BrokerValue::RetentionCheckInterval => (number(broker.retention_check_ms as i64), Source::Default),
+        BrokerValue::FetchBytesMax => (number(broker.fetch_bytes_max as i64), set_unless(broker.fetch_bytes_max == FETCH_BYTES_MAX)),
+        BrokerValue::RequestBytesMax => {
+            (number(broker.request_bytes_max as i64), set_unless(broker.request_bytes_max == REQUEST_BYTES_MAX))
+        }
+        BrokerValue::InitialRebalanceDelay => {
+            (number(broker.initial_rebalance_delay_ms as i64), set_unless(broker.initial_rebalance_delay_ms == 0))
+        }
+        BrokerValue::RetentionCheckInterval => {
+            (number(broker.retention_check_ms as i64), set_unless(broker.retention_check_ms == RETENTION_CHECK_MS_DEFAULT))
+        }
     }
 }
 

@@ -6,7 +6,6 @@ pub mod change;
 use super::broker::Broker;
 use super::configs::LogConfig;
 use crate::base::ids::{PartId, PlanNo, Uuid};
-use crate::base::limits::TOPIC_NAME_CHARS_MAX;
 use crate::base::text::Text;
 use crate::store::plan::{Image, TopicRow};
 use std::collections::BTreeMap;
@@ -21,23 +20,6 @@ pub const CLUSTER_METADATA: &str = "__cluster_metadata";
 /// Whether a topic of this name is marked internal (`Topic.isInternal`): patterns of consumers pass it over.
 pub fn is_internal(name: &str) -> bool {
     INTERNAL_NAMES.contains(&name)
-}
-
-/// Why this is no name for a topic, in Kafka's words (`Topic.validate`).
-pub fn check_name(name: &str) -> Result<(), String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if name.is_empty() {
-        Err("Topic name is invalid: the empty string is not allowed".to_owned())
-    } else if name == "." || name == ".." {
-        Err(format!("Topic name is invalid: '{name}' is not allowed"))
-    } else if name.len() > TOPIC_NAME_CHARS_MAX && name.chars().count() > TOPIC_NAME_CHARS_MAX {
-        let max = TOPIC_NAME_CHARS_MAX;
-        Err(format!("Topic name is invalid: the length of '{name}' is longer than the max allowed length {max}"))
-    } else if !name.bytes().all(allowed) {
-        Err(format!("Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"))
-    } else {
-        Ok(())
-    }
 }
 
 /// What two names share that collide: Kafka's metric names have '_' for '.'. `None`: it collides with nothing.
@@ -234,6 +216,11 @@ pub(crate) mod tests {
             initial_rebalance_delay_ms: 0,
             retention_ms: crate::config::kafka_keys::RETENTION_MS_DEFAULT,
             retention_check_ms: 60_000,
+            retention_bytes: -1,
+            message_bytes_max: crate::base::limits::BATCH_BYTES_MAX_DEFAULT,
+            request_bytes_max: crate::base::limits::REQUEST_BYTES_MAX,
+            topics_max: crate::base::limits::TOPICS_MAX,
+            partitions_max: crate::base::limits::PARTITIONS_MAX,
             tail_bytes: 1 << 20,
             fetch_bytes_max: 10 << 20,
         }
@@ -250,20 +237,6 @@ pub(crate) mod tests {
             created_in: PlanNo(3),
             changed_in: PlanNo(3),
         }
-    }
-
-    #[test]
-    fn names_are_checked_in_the_words_of_kafka() {
-        assert_eq!(check_name(&"x".repeat(249)), Ok(()));
-        assert_eq!(check_name("a.b_c-D9"), Ok(()));
-        assert_eq!(check_name("..."), Ok(()));
-        assert_eq!(check_name("").unwrap_err(), "Topic name is invalid: the empty string is not allowed");
-        assert_eq!(check_name("..").unwrap_err(), "Topic name is invalid: '..' is not allowed");
-        assert!(check_name(".").is_err());
-        assert!(check_name(&"x".repeat(250)).unwrap_err().ends_with("is longer than the max allowed length 249"));
-        assert!(check_name("a b").unwrap_err().starts_with("Topic name is invalid: 'a b' contains one or more characters"));
-        assert!(check_name("\u{e9}").is_err());
-        assert!(check_name("a/b").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::lanes::{LANES, Lane};
 use bytes::Bytes;
 use monolog::base::budget::Budget;
 use monolog::base::ids::{ConnId, Uuid};
-use monolog::base::limits::PLAN_BYTES_MAX;
+use monolog::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, PLAN_BYTES_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
 use monolog::base::rng::Rng;
 use monolog::base::text::Text;
 use monolog::base::time::Now;
@@ -347,6 +347,11 @@ impl World {
             initial_rebalance_delay_ms: 0,
             retention_ms: -1,
             retention_check_ms: 500,
+            retention_bytes: -1,
+            message_bytes_max: BATCH_BYTES_MAX_DEFAULT,
+            request_bytes_max: REQUEST_BYTES_MAX,
+            topics_max: TOPICS_MAX,
+            partitions_max: PARTITIONS_MAX,
             tail_bytes: if self.weather.tiny_tail { 400 } else { 1 << 20 },
             fetch_bytes_max: 10 << 20,
         };

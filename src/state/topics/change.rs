@@ -1,11 +1,11 @@
 //! Creating and deleting topics. Called by CreateTopics, DeleteTopics and, for topics that are named and missing, by Metadata.
 //! Whatever is decided here rests on a plan: the answer must wait for it.
 
-use super::{CLUSTER_METADATA, Topic, check_name};
+use super::{CLUSTER_METADATA, INTERNAL_NAMES, Topic, is_internal};
 use crate::base::ids::{PartId, PlanNo};
-use crate::base::limits::{PARTITIONS_MAX, TOPICS_MAX};
 use crate::base::text::Text;
 use crate::base::time::Now;
+use crate::base::topic_name::check_name;
 use crate::config::kafka_keys::parse_overrides;
 use crate::state::State;
 use crate::state::broker::NODE_ID;
@@ -48,11 +48,15 @@ pub fn check(state: &State, wanted: &CreatableTopic) -> Result<NewTopic, Denied>
     let configs = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
     let configs = parse_overrides(configs).map_err(|message| denied(ErrorCode::INVALID_CONFIG, message))?;
     let partitions = if wanted.assignments.is_empty() { count_partitions(state, wanted)? } else { count_assigned(wanted)? };
-    if state.topics.len() >= TOPICS_MAX {
-        return Err(denied(ErrorCode::POLICY_VIOLATION, format!("This broker holds at most {TOPICS_MAX} topics.")));
+    let (topics_max, partitions_max) = (state.broker.topics_max, state.broker.partitions_max);
+    let internal = INTERNAL_NAMES.iter().filter(|name| state.topics.by_name(name).is_some()).count();
+    if state.topics.len() - internal >= topics_max && !is_internal(&wanted.name) {
+        let message = format!("This broker holds at most {topics_max} topics (limits.max_topics).");
+        return Err(denied(ErrorCode::POLICY_VIOLATION, message));
     }
-    if state.topics.partition_count() + partitions as usize > PARTITIONS_MAX {
-        let message = format!("This broker holds at most {PARTITIONS_MAX} partitions, {} are there.", state.topics.partition_count());
+    if state.topics.partition_count() + partitions as usize > partitions_max {
+        let there = state.topics.partition_count();
+        let message = format!("This broker holds at most {partitions_max} partitions (limits.max_partitions), {there} are there.");
         return Err(denied(ErrorCode::POLICY_VIOLATION, message));
     }
     let configs = configs.into_iter().map(|(name, value)| (Text::from_static(name), Text::from(value))).collect();
