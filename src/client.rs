@@ -90,10 +90,30 @@ calls! {
     api_versions: ApiVersions, api_versions::ApiVersionsRequest -> ApiVersionsResponse;
     create_topics: CreateTopics, create_topics::CreateTopicsRequest -> CreateTopicsResponse;
     delete_topics: DeleteTopics, delete_topics::DeleteTopicsRequest -> DeleteTopicsResponse;
+    delete_records: DeleteRecords, delete_records::DeleteRecordsRequest -> DeleteRecordsResponse;
     init_producer_id: InitProducerId, init_producer_id::InitProducerIdRequest -> InitProducerIdResponse;
     offset_for_leader_epoch: OffsetForLeaderEpoch, offset_for_leader_epoch::OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
+    describe_acls: DescribeAcls, describe_acls::DescribeAclsRequest -> DescribeAclsResponse;
+    create_acls: CreateAcls, create_acls::CreateAclsRequest -> CreateAclsResponse;
+    delete_acls: DeleteAcls, delete_acls::DeleteAclsRequest -> DeleteAclsResponse;
     describe_configs: DescribeConfigs, describe_configs::DescribeConfigsRequest -> DescribeConfigsResponse;
+    alter_configs: AlterConfigs, alter_configs::AlterConfigsRequest -> AlterConfigsResponse;
+    alter_replica_log_dirs: AlterReplicaLogDirs, alter_replica_log_dirs::AlterReplicaLogDirsRequest -> AlterReplicaLogDirsResponse;
+    describe_log_dirs: DescribeLogDirs, describe_log_dirs::DescribeLogDirsRequest -> DescribeLogDirsResponse;
+    create_partitions: CreatePartitions, create_partitions::CreatePartitionsRequest -> CreatePartitionsResponse;
+    delete_groups: DeleteGroups, delete_groups::DeleteGroupsRequest -> DeleteGroupsResponse;
+    elect_leaders: ElectLeaders, elect_leaders::ElectLeadersRequest -> ElectLeadersResponse;
+    incremental_alter_configs: IncrementalAlterConfigs, incremental_alter_configs::IncrementalAlterConfigsRequest -> IncrementalAlterConfigsResponse;
+    alter_partition_reassignments: AlterPartitionReassignments, alter_partition_reassignments::AlterPartitionReassignmentsRequest -> AlterPartitionReassignmentsResponse;
+    list_partition_reassignments: ListPartitionReassignments, list_partition_reassignments::ListPartitionReassignmentsRequest -> ListPartitionReassignmentsResponse;
+    offset_delete: OffsetDelete, offset_delete::OffsetDeleteRequest -> OffsetDeleteResponse;
+    describe_client_quotas: DescribeClientQuotas, describe_client_quotas::DescribeClientQuotasRequest -> DescribeClientQuotasResponse;
+    describe_user_scram_credentials: DescribeUserScramCredentials, describe_user_scram_credentials::DescribeUserScramCredentialsRequest -> DescribeUserScramCredentialsResponse;
+    describe_quorum: DescribeQuorum, describe_quorum::DescribeQuorumRequest -> DescribeQuorumResponse;
+    update_features: UpdateFeatures, update_features::UpdateFeaturesRequest -> UpdateFeaturesResponse;
     describe_cluster: DescribeCluster, describe_cluster::DescribeClusterRequest -> DescribeClusterResponse;
+    describe_producers: DescribeProducers, describe_producers::DescribeProducersRequest -> DescribeProducersResponse;
+    list_config_resources: ListConfigResources, list_config_resources::ListConfigResourcesRequest -> ListConfigResourcesResponse;
     describe_topic_partitions: DescribeTopicPartitions, describe_topic_partitions::DescribeTopicPartitionsRequest -> DescribeTopicPartitionsResponse;
 }
 

@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
-/// Rooms that see of the store only its plan, and how timestamps are looked for.
+/// Rooms that see of the store only its plan, how timestamps are looked for and what retention leaves.
 const PLAN_ONLY: &[&str] = &["mail", "state", "api", "engine"];
 /// Clocks and threads belong to the shell; the store slices its work by time.
 const MAY_ASK_THE_TIME: &[&str] = &["server", "net", "http", "cold", "cli", "client", "store"];
@@ -195,7 +195,7 @@ fn rooms_use_only_what_lies_below_them() {
                 let (room, rest) = path.split_once("::").unwrap_or((&path, ""));
                 let room_is_fine = room == source.room || below.contains(&room);
                 let narrow = room == "store" && PLAN_ONLY.contains(&source.room.as_str());
-                let store_is_fine = !narrow || rest.starts_with("plan") || rest == "seam::TimestampTarget";
+                let store_is_fine = !narrow || rest.starts_with("plan") || matches!(rest, "seam::TimestampTarget" | "seam::Kept");
                 let sqlite_is_fine = !path.starts_with("store::sqlite") || matches!(source.room.as_str(), "store" | "server" | "cli");
                 if !(room_is_fine && store_is_fine && sqlite_is_fine) {
                     faults.push(format!("{}: {} uses {path}", source.at(number), source.room));

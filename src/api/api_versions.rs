@@ -13,8 +13,8 @@ use crate::wire::message::api_versions::{ApiVersion, ApiVersionsRequest, ApiVers
 
 /// The one feature: tools print it as the release that the broker is like. 30 is 4.3-IV0, 7 the lowest that Kafka 4.3 supports.
 /// Others (`group.version`, `transaction.version`, ...) would promise APIs that are not served.
-const METADATA_VERSION: Text = Text::from_static("metadata.version");
-const METADATA_VERSION_LEVEL: i16 = 30;
+pub(super) const METADATA_VERSION: Text = Text::from_static("metadata.version");
+pub(super) const METADATA_VERSION_LEVEL: i16 = 30;
 const METADATA_VERSION_MIN: i16 = 7;
 
 /// Answers at once.

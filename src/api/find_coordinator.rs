@@ -7,6 +7,7 @@ use crate::base::time::Now;
 use crate::state::State;
 use crate::state::broker::NODE_ID;
 use crate::state::effects::Effects;
+use crate::state::topics::change;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
@@ -14,10 +15,14 @@ use crate::wire::message::find_coordinator::{Coordinator, FindCoordinatorRequest
 /// `CoordinatorType.GROUP` and `TRANSACTION`. The latter is answered too, as Kafka does before any transaction has begun: a
 /// producer then meets what is not served at InitProducerId, with an error that says so. `SHARE` (2) is refused, as by a Kafka
 /// whose share coordinator is off.
-const KEY_TYPES: std::ops::RangeInclusive<i8> = 0..=1;
+const KEY_TYPES: std::ops::RangeInclusive<i8> = GROUP..=1;
+const GROUP: i8 = 0;
 
-/// Answers at once.
-pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: FindCoordinatorRequest) {
+/// Answers at once: the topic that the first question makes is only there to be seen.
+pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request: FindCoordinatorRequest) {
+    if request.key_type == GROUP {
+        change::ensure_offsets_topic(state, fx, now);
+    }
     let found = if KEY_TYPES.contains(&request.key_type) { ErrorCode::NONE } else { ErrorCode::INVALID_REQUEST };
     let response = if call.api_version < 4 {
         let one = coordinator(&call, found, Text::default());
@@ -71,6 +76,27 @@ mod tests {
             assert!(found.iter().all(|one| one.error_code == ErrorCode::NONE && one.host == "broker.test" && one.node_id == NODE_ID));
             assert_eq!((&*found[0].key, &*found[1].key), ("a", ""));
         }
+    }
+
+    #[test]
+    fn the_first_question_makes_the_topic_of_offsets() {
+        let mut world = World::new();
+        let ask = |world: &mut World, key_type| {
+            let request = FindCoordinatorRequest { key: Text::from("g"), key_type, ..FindCoordinatorRequest::default() };
+            handle(&mut world.state, &mut world.fx, world.now, call(3), request);
+            answer!(world, FindCoordinator);
+        };
+        ask(&mut world, 1);
+        assert!(world.state.topics.is_empty());
+        world.state.read_only = true;
+        ask(&mut world, 0);
+        assert!(world.state.topics.is_empty(), "a full disk takes nothing new");
+        world.state.read_only = false;
+        ask(&mut world, 0);
+        ask(&mut world, 0);
+        let topic = world.state.topics.by_name("__consumer_offsets").expect("it was made");
+        assert_eq!((topic.partitions.len(), topic.log_config.compacted, world.state.topics.counts()), (50, true, (0, 0)));
+        assert_eq!(world.commit().len(), 52, "once");
     }
 
     #[test]

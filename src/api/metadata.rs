@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(world.answered(), None, "nothing is told before the commit");
         let ops = world.commit();
         assert!(
-            matches!(&ops[..], [Op::SetCounter(..), Op::PutTopic(topic), Op::AddPartition(_), Op::AddPartition(_), Op::AddPartition(_)]
+            matches!(&ops[..], [Op::PutTopic(topic), Op::SetCounter(..), Op::AddPartition(_), Op::AddPartition(_), Op::AddPartition(_)]
             if topic.name == "new")
         );
         let Some(Response::Metadata(response)) = world.answered() else { panic!("no answer") };

@@ -3,31 +3,46 @@
 
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod acls;
+pub mod alter_configs;
 pub mod api_versions;
+pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_groups;
+pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
+pub mod describe_user_scram_credentials;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
 pub mod offset_commit;
+pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 mod operations;
 pub mod produce;
 pub mod refusal;
+pub mod replicas;
 pub mod sync_group;
 #[cfg(test)]
 mod testing;
+pub mod update_features;
 
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -87,5 +102,25 @@ pub fn dispatch(state: &mut State, fx: &mut Effects, now: Now, call: Call, reque
         Request::DescribeConfigs(request) => describe_configs::handle(state, fx, now, call, request),
         Request::DescribeCluster(request) => describe_cluster::handle(state, fx, now, call, request),
         Request::DescribeTopicPartitions(request) => describe_topic_partitions::handle(state, fx, now, call, request),
+        Request::DeleteRecords(request) => delete_records::handle(state, fx, now, call, request),
+        Request::DescribeAcls(request) => acls::describe(state, fx, now, call, request),
+        Request::CreateAcls(request) => acls::create(state, fx, now, call, request),
+        Request::DeleteAcls(request) => acls::delete(state, fx, now, call, request),
+        Request::AlterConfigs(request) => alter_configs::handle(state, fx, now, call, request),
+        Request::AlterReplicaLogDirs(request) => replicas::alter_log_dirs(state, fx, now, call, request),
+        Request::DescribeLogDirs(request) => describe_log_dirs::handle(state, fx, now, call, request),
+        Request::CreatePartitions(request) => create_partitions::handle(state, fx, now, call, request),
+        Request::DeleteGroups(request) => delete_groups::handle(state, fx, now, call, request),
+        Request::ElectLeaders(request) => replicas::elect_leaders(state, fx, now, call, request),
+        Request::IncrementalAlterConfigs(request) => incremental_alter_configs::handle(state, fx, now, call, request),
+        Request::AlterPartitionReassignments(request) => replicas::alter_reassignments(state, fx, now, call, request),
+        Request::ListPartitionReassignments(request) => replicas::list_reassignments(state, fx, now, call, request),
+        Request::OffsetDelete(request) => offset_delete::handle(state, fx, now, call, request),
+        Request::DescribeClientQuotas(request) => describe_client_quotas::handle(state, fx, now, call, request),
+        Request::DescribeUserScramCredentials(request) => describe_user_scram_credentials::handle(state, fx, now, call, request),
+        Request::DescribeQuorum(request) => describe_quorum::handle(state, fx, now, call, request),
+        Request::UpdateFeatures(request) => update_features::handle(state, fx, now, call, request),
+        Request::DescribeProducers(request) => describe_producers::handle(state, fx, now, call, request),
+        Request::ListConfigResources(request) => list_config_resources::handle(state, fx, now, call, request),
     }
 }

@@ -92,7 +92,62 @@ fn spoil(response: &mut Response, entry_plans: &[PlanNo], from: PlanNo) {
                 partition.error_code = STORAGE;
             }
         }
-        Response::ApiVersions(_) | Response::FindCoordinator(_) | Response::DescribeCluster(_) => {}
+        other => spoil_admin(other),
+    }
+}
+
+/// The APIs of admins.
+fn spoil_admin(response: &mut Response) {
+    match response {
+        Response::AlterConfigs(alter) => alter.responses.iter_mut().for_each(|one| {
+            (one.error_code, one.error_message) = (STORAGE, Some(MESSAGE));
+        }),
+        Response::IncrementalAlterConfigs(alter) => alter.responses.iter_mut().for_each(|one| {
+            (one.error_code, one.error_message) = (STORAGE, Some(MESSAGE));
+        }),
+        Response::CreatePartitions(create) => create.results.iter_mut().for_each(|topic| {
+            (topic.error_code, topic.error_message) = (STORAGE, Some(MESSAGE));
+        }),
+        Response::DeleteRecords(delete) => {
+            for partition in delete.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                (partition.error_code, partition.low_watermark) = (STORAGE, -1);
+            }
+        }
+        Response::DeleteGroups(delete) => delete.results.iter_mut().for_each(|group| group.error_code = COORDINATOR),
+        Response::OffsetDelete(delete) => {
+            delete.error_code = COORDINATOR;
+            delete.topics.clear();
+        }
+        // What these tell may never have been; asked again, they tell what there is.
+        Response::DescribeLogDirs(describe) => describe.results.iter_mut().for_each(|dir| {
+            dir.error_code = STORAGE;
+            dir.topics.clear();
+        }),
+        Response::DescribeProducers(describe) => {
+            for partition in describe.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                (partition.error_code, partition.error_message) = (STORAGE, Some(MESSAGE));
+                partition.active_producers.clear();
+            }
+        }
+        Response::ElectLeaders(elect) => {
+            elect.error_code = STORAGE;
+            elect.replica_election_results.clear();
+        }
+        Response::AlterPartitionReassignments(alter) => {
+            (alter.error_code, alter.error_message) = (STORAGE, Some(MESSAGE));
+            alter.responses.clear();
+        }
+        Response::AlterReplicaLogDirs(alter) => {
+            for partition in alter.results.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                partition.error_code = STORAGE;
+            }
+        }
+        Response::ListConfigResources(list) => {
+            list.error_code = STORAGE;
+            list.config_resources.clear();
+        }
+        // All others were answered by `spoil`, or wait for nothing.
+        _ => {}
     }
 }
 

@@ -15,6 +15,7 @@ use crate::wire::batch_builder::BatchBuilder;
 use crate::wire::compress::Codec;
 use crate::wire::message::Response;
 use crate::wire::message::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
+use crate::wire::message::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use std::sync::Arc;
 
 /// State, effects and a clock.
@@ -46,14 +47,31 @@ impl World {
 
     /// Appends a batch of `count` records of now, and commits it.
     pub fn fill(&mut self, topic: &str, partition: i32, count: i32) {
+        self.fill_as(topic, partition, count, -1);
+    }
+
+    /// The same as this producer's first batch; -1: as no producer's.
+    pub fn fill_as(&mut self, topic: &str, partition: i32, count: i32, pid: i64) {
         let topic = self.state.topics.by_name(topic).expect("a topic");
         let (part, config) = (topic.partition(partition).expect("a partition"), topic.log_config.clone());
         let mut builder = BatchBuilder::new(Codec::None);
+        if pid >= 0 {
+            builder = builder.producer(pid, 0, 0);
+        }
         (0..count).for_each(|_| builder.push(self.now.wall_ms, Some(b"key"), Some(b"value"), &[]));
         let batch = CheckedBatch::check(Some(builder.build().expect("a batch")), 9).expect("a good batch");
         let State { log, timers, .. } = &mut self.state;
         log.append(part, batch, &config, false, &mut self.fx, timers, self.now).expect("a good batch");
         self.commit();
+    }
+
+    /// Commits an offset of a group for partition 0 of a topic, from outside of all groups.
+    pub fn commit_offset(&mut self, group: &str, topic: &str, offset: i64) {
+        let partition = OffsetCommitRequestPartition { committed_offset: offset, ..OffsetCommitRequestPartition::default() };
+        let topic = OffsetCommitRequestTopic { name: Text::from(topic), partitions: vec![partition], ..Default::default() };
+        let request = OffsetCommitRequest { group_id: Text::from(group), topics: vec![topic], ..OffsetCommitRequest::default() };
+        super::offset_commit::handle(&mut self.state, &mut self.fx, self.now, call(9), request);
+        answer!(self, OffsetCommit);
     }
 
     /// The one answer that has left, if one has.

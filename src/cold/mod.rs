@@ -11,7 +11,7 @@ use crate::base::budget::Budget;
 use crate::mail::cold::ColdJob;
 use crate::mail::input::{Input, ReplyTo};
 use crate::store::plan::BatchRow;
-use crate::store::seam::{Reader, StoreError};
+use crate::store::seam::{Kept, Reader, StoreError};
 use crate::wire::batch::batch_crc;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
@@ -30,10 +30,10 @@ pub fn complete(reader: &mut dyn Reader, job: ColdJob, budget: &Budget) -> Answe
     match job {
         ColdJob::Fetch(job) => Answered::Reactor(job.to, fetch::complete(reader, *job, budget)),
         ColdJob::Offsets(job) => Answered::Reactor(job.to, lookup::complete(reader, *job)),
-        ColdJob::Retention { part, from, until, cutoff_ms } => {
-            let kept = reader.retained_from(part, from, until, cutoff_ms).unwrap_or_else(|error| {
+        ColdJob::Retention { part, from, until, cutoff_ms, keep_bytes } => {
+            let kept = reader.retained_from(part, from, until, cutoff_ms, keep_bytes).unwrap_or_else(|error| {
                 log::error!("retention cannot read internal partition {}, everything in it is kept: {error}", part.0);
-                Some((from, cutoff_ms))
+                Some(Kept { base: from, run_ts: cutoff_ms, bytes: -1 })
             });
             Answered::Engine(Input::Retained { part, kept, until })
         }

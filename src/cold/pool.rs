@@ -38,13 +38,13 @@ mod tests {
     use super::*;
     use crate::cold::testing::{Broken, PART, batch, store};
     use crate::mail::input::Input;
-    use crate::store::seam::StoreError;
+    use crate::store::seam::{Kept, StoreError};
     use std::cell::RefCell;
 
-    fn retained(reader: Box<dyn Reader>, cutoffs: &[i64]) -> Vec<Option<(i64, i64)>> {
+    fn retained(reader: Box<dyn Reader>, cutoffs: &[(i64, i64)]) -> Vec<Option<Kept>> {
         let (sender, jobs) = crossbeam_channel::unbounded();
-        for cutoff_ms in cutoffs {
-            sender.send(ColdJob::Retention { part: PART, from: 0, until: 3, cutoff_ms: *cutoff_ms }).unwrap();
+        for (cutoff_ms, keep_bytes) in cutoffs.iter().copied() {
+            sender.send(ColdJob::Retention { part: PART, from: 0, until: 3, cutoff_ms, keep_bytes }).unwrap();
         }
         drop(sender);
         let answers = RefCell::new(Vec::new());
@@ -58,12 +58,15 @@ mod tests {
     #[test]
     fn jobs_are_done_in_order_until_the_queue_is_closed() {
         let rows = vec![batch(0, &[10], 1), batch(1, &[30, 20], 1)];
-        assert_eq!(retained(Box::new(store(rows)), &[5, 20, 31]), [Some((0, 10)), Some((1, 30)), None]);
+        let size = |row: usize| rows[row].data.len() as i64;
+        let (all, last) = (Kept { base: 0, run_ts: 10, bytes: size(0) + size(1) }, Kept { base: 1, run_ts: 30, bytes: size(1) });
+        let asked = [(5, i64::MAX), (20, i64::MAX), (31, i64::MAX), (5, size(1)), (5, size(1) + 1)];
+        assert_eq!(retained(Box::new(store(rows)), &asked), [Some(all), Some(last), None, Some(last), Some(all)]);
     }
 
     #[test]
     fn what_cannot_be_read_is_kept() {
         let broken = Box::new(Broken(StoreError::Fatal("gone".to_owned())));
-        assert_eq!(retained(broken, &[20]), [Some((0, 20))]);
+        assert_eq!(retained(broken, &[(20, 0)]), [Some(Kept { base: 0, run_ts: 20, bytes: -1 })]);
     }
 }

@@ -4,7 +4,7 @@ use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::text::Text;
 use crate::store::memory::MemoryStore;
 use crate::store::plan::{BatchRow, Op, PartitionRow, Plan, TopicRow};
-use crate::store::seam::{Reader, StoreError, TimestampTarget, Writer};
+use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget, Writer};
 use crate::wire::batch_builder::BatchBuilder;
 use crate::wire::compress::Codec;
 
@@ -60,7 +60,7 @@ impl Reader for Broken {
         Err(self.0.clone())
     }
 
-    fn retained_from(&mut self, _: PartId, _: i64, _: i64, _: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    fn retained_from(&mut self, _: PartId, _: i64, _: i64, _: i64, _: i64) -> Result<Option<Kept>, StoreError> {
         Err(self.0.clone())
     }
 }

@@ -193,6 +193,7 @@ pub static BROKER_KEYS: &[BrokerKey] = &[
     broker("num.partitions", Int, BrokerValue::DefaultPartitions, "Partitions of a topic that is created without a number."),
     broker("offset.metadata.max.bytes", Int, Fixed("4096"), "The most bytes of metadata with a committed offset."),
     broker("offsets.retention.minutes", Int, Fixed("10080"), "How long offsets of a group without members are kept."),
+    broker("offsets.topic.num.partitions", Int, Fixed("50"), "Partitions of the topic of group offsets."),
     broker("offsets.topic.replication.factor", Short, Fixed("1"), "Replicas of group offsets: always one."),
     broker("process.roles", List, Fixed("broker,controller"), "What this node does."),
     broker("producer.id.expiration.ms", Int, Fixed("86400000"), "How long an idle producer id is remembered."),

@@ -57,6 +57,7 @@ impl Rig {
         let image = Image { topics: vec![topic], partitions, next_part: 3, ..Image::default() };
         let broker = Broker {
             cluster_id: Uuid([1; 16]),
+            log_dir: Text::from_static("/data"),
             auto_create: true,
             default_partitions: 1,
             initial_rebalance_delay_ms: 0,

@@ -14,7 +14,7 @@ pub enum ColdJob {
     Fetch(Box<ColdFetch>),
     /// Complete a ListOffsets.
     Offsets(Box<ColdOffsets>),
-    /// Find where retention by age ends; answered by `Input::Retained`.
+    /// Find where retention ends, and how much is left; answered by `Input::Retained`.
     Retention {
         /// The partition.
         part: PartId,
@@ -24,6 +24,8 @@ pub enum ColdJob {
         until: i64,
         /// What is older than this may go, ms since 1970.
         cutoff_ms: i64,
+        /// What has at least so many bytes behind it may go.
+        keep_bytes: i64,
     },
 }
 

@@ -5,6 +5,7 @@ use crate::base::budget::Charge;
 use crate::base::ids::{ConnId, PartId};
 use crate::base::text::Text;
 use crate::store::plan::{Image, Plan};
+use crate::store::seam::Kept;
 use crate::wire::batch::{BatchError, CheckedBatch};
 use crate::wire::message::Request;
 use std::sync::Arc;
@@ -82,8 +83,8 @@ pub enum Input {
     Retained {
         /// The partition that was looked at.
         part: PartId,
-        /// The first offset to keep, and the greatest timestamp up to there; `None`: nothing is to be kept of the range asked for.
-        kept: Option<(i64, i64)>,
+        /// What is to be kept; `None`: nothing of the range asked for.
+        kept: Option<Kept>,
         /// The end of the range asked for.
         until: i64,
     },

@@ -186,6 +186,14 @@ fn data_dir(settings: &Settings) -> Option<&Path> {
     (settings.storage == Backend::Disk).then_some(settings.data_dir.as_path())
 }
 
+/// What tools are told of the data directory.
+fn log_dir(settings: &Settings) -> Text {
+    data_dir(settings).map_or(Text::from_static("sqlite:memory"), |dir| {
+        let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
+        Text::from(absolute.to_string_lossy().into_owned())
+    })
+}
+
 fn broker(settings: &Settings, budget: &Budget, cluster_id: Uuid) -> Broker {
     let fetch_bytes_max = settings.fetch_bytes_max.min(budget.limit_bytes() / 2);
     if fetch_bytes_max < settings.fetch_bytes_max {
@@ -194,6 +202,7 @@ fn broker(settings: &Settings, budget: &Budget, cluster_id: Uuid) -> Broker {
     let unless_off = |bound: i64| if settings.retention_enabled { bound } else { -1 };
     Broker {
         cluster_id,
+        log_dir: log_dir(settings),
         auto_create: settings.auto_create,
         default_partitions: settings.default_partitions,
         initial_rebalance_delay_ms: settings.initial_rebalance_delay_ms,

@@ -1,6 +1,7 @@
 //! What the broker knows of itself: its identity and the settings that rules depend on. Fixed at start.
 
 use crate::base::ids::Uuid;
+use crate::base::text::Text;
 
 /// The node id; 0 is taken for "unset" by some tools.
 pub const NODE_ID: i32 = 1;
@@ -10,6 +11,8 @@ pub const NODE_ID: i32 = 1;
 pub struct Broker {
     /// The cluster id, stable over restarts.
     pub cluster_id: Uuid,
+    /// The data directory as tools are told of it: an absolute path, or where nothing is on a disk the name of the store.
+    pub log_dir: Text,
     /// Whether Metadata creates topics that are named and missing (`topics.auto_create`).
     pub auto_create: bool,
     /// Partitions of a topic created without a number (`topics.default_partitions`).

@@ -12,6 +12,8 @@ use crate::mail::input::Peer;
 pub struct LogConfig {
     /// retention.ms; -1: for ever.
     pub retention_ms: i64,
+    /// retention.bytes of each partition; below 0: without limit.
+    pub retention_bytes: i64,
     /// max.message.bytes.
     pub max_message_bytes: i32,
     /// message.timestamp.type is LogAppendTime.
@@ -68,6 +70,7 @@ impl LogConfig {
         let policy = value("cleanup.policy");
         LogConfig {
             retention_ms: number("retention.ms"),
+            retention_bytes: number("retention.bytes"),
             max_message_bytes: number("max.message.bytes") as i32,
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
@@ -172,6 +175,7 @@ mod tests {
         let config = LogConfig::new(&[], &broker());
         let expected = LogConfig {
             retention_ms: 86_400_000,
+            retention_bytes: -1,
             max_message_bytes: 1_048_588,
             log_append_time: false,
             timestamp_before_max_ms: i64::MAX,
@@ -191,10 +195,12 @@ mod tests {
             ("message.timestamp.after.max.ms", "3"),
             ("message.timestamp.before.max.ms", "4"),
             ("message.timestamp.type", "LogAppendTime"),
+            ("retention.bytes", "6"),
             ("retention.ms", "5"),
         ]);
         let expected = LogConfig {
             retention_ms: 5,
+            retention_bytes: 6,
             max_message_bytes: 10,
             log_append_time: true,
             timestamp_before_max_ms: 4,

@@ -90,7 +90,7 @@ impl State {
     /// A timer of the table is due.
     pub fn due(&mut self, timer: Timer, fx: &mut Effects, now: Now) {
         match timer {
-            Timer::Fetch(_) | Timer::Retention => self.log.due(timer, &self.topics, fx, &mut self.timers, now),
+            Timer::Fetch(_) | Timer::Retention | Timer::Excess => self.log.due(timer, &self.topics, fx, &mut self.timers, now),
             Timer::Join(_) | Timer::Sync(_) | Timer::Session(..) | Timer::NewMember(..) => {
                 let (groups, mut turn) = self.group_turn(fx, now);
                 groups.due(&timer, &mut turn);

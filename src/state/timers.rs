@@ -18,6 +18,8 @@ pub enum Timer {
     NewMember(Text, Text),
     /// Look over all partitions for what is too old.
     Retention,
+    /// Look at the partitions that hold more bytes than they may, or whose records were deleted.
+    Excess,
     /// Look over producers, offsets and groups for what has expired.
     Expiry,
     /// Read-only: try whether the disk has room again.

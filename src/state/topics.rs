@@ -1,6 +1,7 @@
 //! Topics: names, ids, partitions, configs. Asked by every handler that names a topic; changed by CreateTopics, DeleteTopics and
 //! auto-creation only (see `change`).
 
+pub mod alter;
 pub mod change;
 
 use super::broker::Broker;
@@ -11,8 +12,11 @@ use crate::store::plan::{Image, TopicRow};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Names that Kafka keeps for itself; nothing is kept in such topics here, and none is created unasked.
-const INTERNAL_NAMES: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+/// Names that Kafka keeps for itself; the broker keeps nothing in such topics.
+const INTERNAL_NAMES: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
+
+/// The topic in which Kafka keeps groups and their offsets. Here it is there to be seen, and always empty: they are in tables.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// The name that nobody may create: Kafka's own metadata log.
 pub const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -146,9 +150,11 @@ impl Topics {
         self.by_name.is_empty()
     }
 
-    /// How many partitions all topics have together.
-    pub fn partition_count(&self) -> usize {
-        self.owners.len()
+    /// How many topics there are and how many partitions they have together, internal ones not counted.
+    pub fn counts(&self) -> (usize, usize) {
+        let internal = || INTERNAL_NAMES.iter().filter_map(|name| self.by_name.get(*name));
+        let internal_partitions: usize = internal().map(|topic| topic.partitions.len()).sum();
+        (self.by_name.len() - internal().count(), self.owners.len() - internal_partitions)
     }
 
     /// The plan that an answer "no topic of this name" rests on.
@@ -211,6 +217,7 @@ pub(crate) mod tests {
     pub fn broker() -> Broker {
         Broker {
             cluster_id: Uuid([9; 16]),
+            log_dir: Text::from_static("/data"),
             auto_create: true,
             default_partitions: 1,
             initial_rebalance_delay_ms: 0,
@@ -292,7 +299,7 @@ pub(crate) mod tests {
         assert_eq!(topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["a.x", "b"]);
         assert_eq!(topics.iter_from("b").count(), 1);
         assert!(topics.colliding("a_x").is_some());
-        assert_eq!((topics.len(), topics.partition_count(), topics.listing()), (2, 3, PlanNo::COMMITTED));
+        assert_eq!((topics.len(), topics.counts().1, topics.listing()), (2, 3, PlanNo::COMMITTED));
         let mut other = Topics::default();
         other.put(topic("gone", 8, &[9]));
         other.reload(&image, &broker());

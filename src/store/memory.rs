@@ -2,7 +2,7 @@
 //! simulator; the conformance list of `sqlite` holds both engines to the same behaviour.
 
 use super::plan::{BatchRow, Counter, GroupRow, Image, OffsetRow, Op, PartitionRow, Plan, ProducerRow, TopicRow};
-use super::seam::{Reader, StoreError, TimestampTarget, Upkeep, Writer};
+use super::seam::{Kept, Reader, StoreError, TimestampTarget, Upkeep, Writer};
 use crate::base::ids::{PartId, Uuid};
 use crate::base::limits::READ_SLICE_BYTES;
 use crate::base::text::Text;
@@ -82,10 +82,17 @@ impl Reader for MemoryStore {
         Ok(first.map(|stored| stored.row.clone()))
     }
 
-    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Result<Option<Kept>, StoreError> {
         let content = self.content();
-        let first = content.range(part, from, until).find(|stored| stored.run_ts >= cutoff_ms);
-        Ok(first.map(|stored| (stored.row.base, stored.run_ts)))
+        let mut bytes: i64 = content.range(part, from, until).map(|stored| stored.row.data.len() as i64).sum();
+        for stored in content.range(part, from, until) {
+            let behind = bytes - stored.row.data.len() as i64;
+            if stored.run_ts >= cutoff_ms && behind < keep_bytes {
+                return Ok(Some(Kept { base: stored.row.base, run_ts: stored.run_ts, bytes }));
+            }
+            bytes = behind;
+        }
+        Ok(None)
     }
 }
 

@@ -62,6 +62,17 @@ pub enum TimestampTarget {
     Greatest,
 }
 
+/// What retention leaves of a range of offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Offset of the first record of the first batch to keep.
+    pub base: i64,
+    /// The greatest timestamp up to and including that batch, ms since 1970.
+    pub run_ts: i64,
+    /// Bytes of the batches that are kept; -1 when that is not known.
+    pub bytes: i64,
+}
+
 /// A reader of committed batches, owned by one cold thread. It holds no transaction between calls. A batch that begins
 /// before `from` and ends at or after it counts as holding `from`. Batches below the log start, and of deleted partitions,
 /// may be there for a while.
@@ -74,7 +85,7 @@ pub trait Reader: Send {
     /// it, the record looked for may turn out to lie before: look again from its `last + 1`.
     fn find_timestamp(&mut self, part: PartId, from: i64, until: i64, target: TimestampTarget) -> Result<Option<BatchRow>, StoreError>;
 
-    /// Where retention by age ends: the base offset of the first batch at or after `from` such that it, or one before it, has
-    /// a timestamp of at least `cutoff_ms`, together with that greatest timestamp so far; `None` when no batch up to `until` has.
-    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64) -> Result<Option<(i64, i64)>, StoreError>;
+    /// Where retention ends: the first batch among offsets `from..until` such that it, or one before it, has a timestamp of at
+    /// least `cutoff_ms`, and that fewer than `keep_bytes` lie behind it; `None` when there is none.
+    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Result<Option<Kept>, StoreError>;
 }

@@ -95,14 +95,54 @@ api_keys! {
     CreateTopics = 19, 2..=7, decodable 2, flexible 5;
     /// Delete topics.
     DeleteTopics = 20, 1..=6, decodable 1, flexible 4;
+    /// Move the first offset of partitions up.
+    DeleteRecords = 21, 0..=2, decodable 0, flexible 2;
     /// A producer id. Version 6 exists and is not stable yet.
     InitProducerId = 22, 0..=5, decodable 0, flexible 2;
     /// Where leader epochs end.
     OffsetForLeaderEpoch = 23, 2..=4, decodable 2, flexible 4;
+    /// Which rules of access there are.
+    DescribeAcls = 29, 1..=3, decodable 1, flexible 2;
+    /// Make rules of access.
+    CreateAcls = 30, 1..=3, decodable 1, flexible 2;
+    /// Delete rules of access.
+    DeleteAcls = 31, 1..=3, decodable 1, flexible 2;
     /// Settings of topics and brokers.
     DescribeConfigs = 32, 1..=4, decodable 1, flexible 4;
+    /// Replace all settings of topics and brokers.
+    AlterConfigs = 33, 0..=2, decodable 0, flexible 2;
+    /// Move replicas between the directories of a broker.
+    AlterReplicaLogDirs = 34, 1..=2, decodable 1, flexible 2;
+    /// What lies in the data directories.
+    DescribeLogDirs = 35, 1..=5, decodable 1, flexible 2;
+    /// Give topics more partitions.
+    CreatePartitions = 37, 0..=3, decodable 0, flexible 2;
+    /// Delete groups with their offsets.
+    DeleteGroups = 42, 0..=2, decodable 0, flexible 2;
+    /// Have leaders elected.
+    ElectLeaders = 43, 0..=2, decodable 0, flexible 2;
+    /// Change single settings of topics and brokers.
+    IncrementalAlterConfigs = 44, 0..=1, decodable 0, flexible 1;
+    /// Move replicas between brokers.
+    AlterPartitionReassignments = 45, 0..=1, decodable 0, flexible 0;
+    /// Which replicas are being moved between brokers.
+    ListPartitionReassignments = 46, 0..=0, decodable 0, flexible 0;
+    /// Delete committed offsets of a group.
+    OffsetDelete = 47, 0..=0, decodable 0, flexible 32767;
+    /// Which quotas there are.
+    DescribeClientQuotas = 48, 0..=1, decodable 0, flexible 1;
+    /// Which SCRAM credentials there are.
+    DescribeUserScramCredentials = 50, 0..=0, decodable 0, flexible 0;
+    /// The state of the metadata quorum.
+    DescribeQuorum = 55, 0..=2, decodable 0, flexible 0;
+    /// Change the levels of features.
+    UpdateFeatures = 57, 0..=2, decodable 0, flexible 0;
     /// The brokers of the cluster.
     DescribeCluster = 60, 0..=2, decodable 0, flexible 0;
+    /// The producers that partitions remember.
+    DescribeProducers = 61, 0..=0, decodable 0, flexible 0;
+    /// What has settings of its own.
+    ListConfigResources = 74, 0..=1, decodable 0, flexible 0;
     /// Topics, page by page.
     DescribeTopicPartitions = 75, 0..=0, decodable 0, flexible 0;
 }

@@ -92,7 +92,9 @@ fixed! {
     i8: 1, |bytes| i8::from_be_bytes(bytes), |value| value.to_be_bytes();
     i16: 2, |bytes| i16::from_be_bytes(bytes), |value| value.to_be_bytes();
     i32: 4, |bytes| i32::from_be_bytes(bytes), |value| value.to_be_bytes();
+    u16: 2, |bytes| u16::from_be_bytes(bytes), |value| value.to_be_bytes();
     i64: 8, |bytes| i64::from_be_bytes(bytes), |value| value.to_be_bytes();
+    f64: 8, |bytes| f64::from_be_bytes(bytes), |value| value.to_be_bytes();
     Uuid: 16, |bytes| Uuid(bytes), |value| value.0;
     ErrorCode: 2, |bytes| ErrorCode(i16::from_be_bytes(bytes)), |value| value.0.to_be_bytes();
 }

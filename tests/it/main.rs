@@ -2,11 +2,13 @@
 //! door, HTTP and the command line. `MONOLOG_IT_CASE` picks cases by a part of their name. With `MONOLOG_IT_BOOTSTRAP` the cases
 //! run against a broker that is there already, so that what they expect can be tried on Apache Kafka.
 
+mod admin;
 mod api_versions;
 mod bad_input;
 mod broker;
 mod cli;
 mod configs;
+mod configs_alter;
 mod fetch;
 mod groups;
 mod groups_static;
@@ -97,6 +99,8 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
         topics::CASES,
         metadata::CASES,
         configs::CASES,
+        configs_alter::CASES,
+        admin::CASES,
         api_versions::CASES,
         http::CASES,
     ]

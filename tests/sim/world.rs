@@ -342,6 +342,7 @@ impl World {
         let image = self.store.load().expect("the memory store loads");
         let broker = Broker {
             cluster_id: image.cluster_id,
+            log_dir: Text::from_static("/data"),
             auto_create: true,
             default_partitions: 1,
             initial_rebalance_delay_ms: 0,

@@ -7,7 +7,7 @@ use monolog::base::rng::Rng;
 use monolog::base::text::Text;
 use monolog::wire::api_key::ApiKey;
 use monolog::wire::error_code::ErrorCode;
-use monolog::wire::message::{Request, Response};
+use monolog::wire::message::{Request, Response, describe_quorum};
 use monolog::wire::records::Records;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ macro_rules! fill_numbers {
             fn fill(rng: &mut Rng) -> Self {
                 match rng.below(6) {
                     0 => 0,
-                    1 => -1,
+                    1 => (0 as $ty).wrapping_sub(1),
                     2 => <$ty>::MIN,
                     3 => <$ty>::MAX,
                     _ => rng.next_u64() as $ty,
@@ -31,7 +31,13 @@ macro_rules! fill_numbers {
         }
     )* };
 }
-fill_numbers!(i8, i16, i32, i64);
+fill_numbers!(i8, i16, u16, i32, i64);
+
+impl Fill for f64 {
+    fn fill(rng: &mut Rng) -> Self {
+        f64::from(i32::fill(rng)) / 8.0
+    }
+}
 
 impl Fill for bool {
     fn fill(rng: &mut Rng) -> Self {
@@ -137,13 +143,52 @@ macro_rules! apis {
     };
 }
 
+// The schema has structures of these names in the response, too.
+impl Fill for describe_quorum::request::TopicData {
+    fn fill(rng: &mut Rng) -> Self {
+        Self { topic_name: Fill::fill(rng), partitions: Fill::fill(rng) }
+    }
+}
+
+impl Fill for describe_quorum::request::PartitionData {
+    fn fill(rng: &mut Rng) -> Self {
+        Self { partition_index: Fill::fill(rng) }
+    }
+}
+
 apis! {
-    Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup SyncGroup
-    DescribeGroups ListGroups ApiVersions CreateTopics DeleteTopics InitProducerId OffsetForLeaderEpoch DescribeConfigs
-    DescribeCluster DescribeTopicPartitions
+    Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup
+    SyncGroup DescribeGroups ListGroups ApiVersions CreateTopics DeleteTopics DeleteRecords InitProducerId
+    OffsetForLeaderEpoch DescribeAcls CreateAcls DeleteAcls DescribeConfigs AlterConfigs AlterReplicaLogDirs
+    DescribeLogDirs CreatePartitions DeleteGroups ElectLeaders IncrementalAlterConfigs AlterPartitionReassignments
+    ListPartitionReassignments OffsetDelete DescribeClientQuotas DescribeUserScramCredentials DescribeQuorum
+    UpdateFeatures DescribeCluster DescribeProducers ListConfigResources DescribeTopicPartitions
 }
 
 structures! {
+    alter_configs {
+        AlterConfigsRequest { resources, validate_only }
+        AlterConfigsResource { resource_type, resource_name, configs }
+        AlterableConfig { name, value }
+        AlterConfigsResponse { throttle_time_ms, responses }
+        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    }
+    alter_partition_reassignments {
+        AlterPartitionReassignmentsRequest { timeout_ms, allow_replication_factor_change, topics }
+        ReassignableTopic { name, partitions }
+        ReassignablePartition { partition_index, replicas }
+        AlterPartitionReassignmentsResponse { throttle_time_ms, allow_replication_factor_change, error_code, error_message, responses }
+        ReassignableTopicResponse { name, partitions }
+        ReassignablePartitionResponse { partition_index, error_code, error_message }
+    }
+    alter_replica_log_dirs {
+        AlterReplicaLogDirsRequest { dirs }
+        AlterReplicaLogDir { path, topics }
+        AlterReplicaLogDirTopic { name, partitions }
+        AlterReplicaLogDirsResponse { throttle_time_ms, results }
+        AlterReplicaLogDirTopicResult { topic_name, partitions }
+        AlterReplicaLogDirPartitionResult { partition_index, error_code }
+    }
     api_versions {
         ApiVersionsRequest { client_software_name, client_software_version }
         ApiVersionsResponse {
@@ -153,6 +198,19 @@ structures! {
         ApiVersion { api_key, min_version, max_version }
         SupportedFeatureKey { name, min_version, max_version }
         FinalizedFeatureKey { name, max_version_level, min_version_level }
+    }
+    create_acls {
+        CreateAclsRequest { creations }
+        AclCreation { resource_type, resource_name, resource_pattern_type, principal, host, operation, permission_type }
+        CreateAclsResponse { throttle_time_ms, results }
+        AclCreationResult { error_code, error_message }
+    }
+    create_partitions {
+        CreatePartitionsRequest { topics, timeout_ms, validate_only }
+        CreatePartitionsTopic { name, count, assignments }
+        CreatePartitionsAssignment { broker_ids }
+        CreatePartitionsResponse { throttle_time_ms, results }
+        CreatePartitionsTopicResult { name, error_code, error_message }
     }
     create_topics {
         CreateTopicsRequest { topics, timeout_ms, validate_only }
@@ -166,11 +224,45 @@ structures! {
         }
         CreatableTopicConfigs { name, value, read_only, config_source, is_sensitive }
     }
+    delete_acls {
+        DeleteAclsRequest { filters }
+        DeleteAclsFilter { resource_type_filter, resource_name_filter, pattern_type_filter, principal_filter, host_filter, operation, permission_type }
+        DeleteAclsResponse { throttle_time_ms, filter_results }
+        DeleteAclsFilterResult { error_code, error_message, matching_acls }
+        DeleteAclsMatchingAcl { error_code, error_message, resource_type, resource_name, pattern_type, principal, host, operation, permission_type }
+    }
+    delete_groups {
+        DeleteGroupsRequest { groups_names }
+        DeleteGroupsResponse { throttle_time_ms, results }
+        DeletableGroupResult { group_id, error_code }
+    }
+    delete_records {
+        DeleteRecordsRequest { topics, timeout_ms }
+        DeleteRecordsTopic { name, partitions }
+        DeleteRecordsPartition { partition_index, offset }
+        DeleteRecordsResponse { throttle_time_ms, topics }
+        DeleteRecordsTopicResult { name, partitions }
+        DeleteRecordsPartitionResult { partition_index, low_watermark, error_code }
+    }
     delete_topics {
         DeleteTopicsRequest { topics, topic_names, timeout_ms }
         DeleteTopicState { name, topic_id }
         DeleteTopicsResponse { throttle_time_ms, responses }
         DeletableTopicResult { name, topic_id, error_code, error_message }
+    }
+    describe_acls {
+        DescribeAclsRequest { resource_type_filter, resource_name_filter, pattern_type_filter, principal_filter, host_filter, operation, permission_type }
+        DescribeAclsResponse { throttle_time_ms, error_code, error_message, resources }
+        DescribeAclsResource { resource_type, resource_name, pattern_type, acls }
+        AclDescription { principal, host, operation, permission_type }
+    }
+    describe_client_quotas {
+        DescribeClientQuotasRequest { components, strict }
+        ComponentData { entity_type, match_type, r#match }
+        DescribeClientQuotasResponse { throttle_time_ms, error_code, error_message, entries }
+        EntryData { entity, values }
+        EntityData { entity_type, entity_name }
+        ValueData { key, value }
     }
     describe_cluster {
         DescribeClusterRequest { include_cluster_authorized_operations, endpoint_type, include_fenced_brokers }
@@ -200,6 +292,31 @@ structures! {
             member_id, group_instance_id, client_id, client_host, member_metadata, member_assignment
         }
     }
+    describe_log_dirs {
+        DescribeLogDirsRequest { topics }
+        DescribableLogDirTopic { topic, partitions }
+        DescribeLogDirsResponse { throttle_time_ms, error_code, results }
+        DescribeLogDirsResult { error_code, log_dir, topics, total_bytes, usable_bytes, is_cordoned }
+        DescribeLogDirsTopic { name, partitions }
+        DescribeLogDirsPartition { partition_index, partition_size, offset_lag, is_future_key }
+    }
+    describe_producers {
+        DescribeProducersRequest { topics }
+        TopicRequest { name, partition_indexes }
+        DescribeProducersResponse { throttle_time_ms, topics }
+        TopicResponse { name, partitions }
+        PartitionResponse { partition_index, error_code, error_message, active_producers }
+        ProducerState { producer_id, producer_epoch, last_sequence, last_timestamp, coordinator_epoch, current_txn_start_offset }
+    }
+    describe_quorum {
+        DescribeQuorumRequest { topics }
+        DescribeQuorumResponse { error_code, error_message, topics, nodes }
+        TopicData { topic_name, partitions }
+        PartitionData { partition_index, error_code, error_message, leader_id, leader_epoch, high_watermark, current_voters, observers }
+        ReplicaState { replica_id, replica_directory_id, log_end_offset, last_fetch_timestamp, last_caught_up_timestamp }
+        Node { node_id, listeners }
+        Listener { name, host, port }
+    }
     describe_topic_partitions {
         DescribeTopicPartitionsRequest { topics, response_partition_limit, cursor }
         TopicRequest { name }
@@ -212,6 +329,20 @@ structures! {
             error_code, partition_index, leader_id, leader_epoch, replica_nodes, isr_nodes, eligible_leader_replicas,
             last_known_elr, offline_replicas
         }
+    }
+    describe_user_scram_credentials {
+        DescribeUserScramCredentialsRequest { users }
+        UserName { name }
+        DescribeUserScramCredentialsResponse { throttle_time_ms, error_code, error_message, results }
+        DescribeUserScramCredentialsResult { user, error_code, error_message, credential_infos }
+        CredentialInfo { mechanism, iterations }
+    }
+    elect_leaders {
+        ElectLeadersRequest { election_type, topic_partitions, timeout_ms }
+        TopicPartitions { topic, partitions }
+        ElectLeadersResponse { throttle_time_ms, error_code, replica_election_results }
+        ReplicaElectionResult { topic, partition_result }
+        PartitionResult { partition_id, error_code, error_message }
     }
     fetch {
         FetchRequest {
@@ -246,6 +377,13 @@ structures! {
         HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
         HeartbeatResponse { throttle_time_ms, error_code }
     }
+    incremental_alter_configs {
+        IncrementalAlterConfigsRequest { resources, validate_only }
+        AlterConfigsResource { resource_type, resource_name, configs }
+        AlterableConfig { name, config_operation, value }
+        IncrementalAlterConfigsResponse { throttle_time_ms, responses }
+        AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+    }
     init_producer_id {
         InitProducerIdRequest { transactional_id, transaction_timeout_ms, producer_id, producer_epoch }
         InitProducerIdResponse { throttle_time_ms, error_code, producer_id, producer_epoch }
@@ -268,6 +406,11 @@ structures! {
         LeaveGroupResponse { throttle_time_ms, error_code, members }
         MemberResponse { member_id, group_instance_id, error_code }
     }
+    list_config_resources {
+        ListConfigResourcesRequest { resource_types }
+        ListConfigResourcesResponse { throttle_time_ms, error_code, config_resources }
+        ConfigResource { resource_name, resource_type }
+    }
     list_groups {
         ListGroupsRequest { states_filter, types_filter }
         ListGroupsResponse { throttle_time_ms, error_code, groups }
@@ -280,6 +423,13 @@ structures! {
         ListOffsetsResponse { throttle_time_ms, topics }
         ListOffsetsTopicResponse { name, partitions }
         ListOffsetsPartitionResponse { partition_index, error_code, timestamp, offset, leader_epoch }
+    }
+    list_partition_reassignments {
+        ListPartitionReassignmentsRequest { timeout_ms, topics }
+        ListPartitionReassignmentsTopics { name, partition_indexes }
+        ListPartitionReassignmentsResponse { throttle_time_ms, error_code, error_message, topics }
+        OngoingTopicReassignment { name, partitions }
+        OngoingPartitionReassignment { partition_index, replicas, adding_replicas, removing_replicas }
     }
     metadata {
         MetadataRequest {
@@ -304,6 +454,14 @@ structures! {
         OffsetCommitResponse { throttle_time_ms, topics }
         OffsetCommitResponseTopic { name, topic_id, partitions }
         OffsetCommitResponsePartition { partition_index, error_code }
+    }
+    offset_delete {
+        OffsetDeleteRequest { group_id, topics }
+        OffsetDeleteRequestTopic { name, partitions }
+        OffsetDeleteRequestPartition { partition_index }
+        OffsetDeleteResponse { error_code, throttle_time_ms, topics }
+        OffsetDeleteResponseTopic { name, partitions }
+        OffsetDeleteResponsePartition { partition_index, error_code }
     }
     offset_fetch {
         OffsetFetchRequest { group_id, topics, groups, require_stable }
@@ -347,5 +505,11 @@ structures! {
         }
         SyncGroupRequestAssignment { member_id, assignment }
         SyncGroupResponse { throttle_time_ms, error_code, protocol_type, protocol_name, assignment }
+    }
+    update_features {
+        UpdateFeaturesRequest { timeout_ms, feature_updates, validate_only }
+        FeatureUpdateKey { feature, max_version_level, allow_downgrade, upgrade_type }
+        UpdateFeaturesResponse { throttle_time_ms, error_code, error_message, results }
+        UpdatableFeatureResult { feature, error_code, error_message }
     }
 }

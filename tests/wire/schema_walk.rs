@@ -152,6 +152,8 @@ impl Walk<'_> {
             "int16" => format!("{:?}", number!(i16)),
             "int32" => format!("{:?}", number!(i32)),
             "int64" => format!("{:?}", number!(i64)),
+            "uint16" => format!("{:?}", number!(u16)),
+            "float64" => format!("{:?}", number!(f64)),
             "uuid" => {
                 let value = Uuid::fill(self.rng);
                 out.extend(value.0);
@@ -195,7 +197,8 @@ fn default_print(field: &FieldSchema, max_version: i16) -> String {
         _ if field.is_array => "[]".to_string(),
         "bool" => (given == Some("true")).to_string(),
         "int16" if is_error_code(field) => format!("{:?}", ErrorCode(number as i16)),
-        "int8" | "int16" | "int32" | "int64" => number.to_string(),
+        "int8" | "int16" | "int32" | "int64" | "uint16" => number.to_string(),
+        "float64" => format!("{:?}", number as f64),
         "uuid" => Uuid::ZERO.to_string(),
         "string" => format!("{:?}", given.unwrap_or_default()),
         "bytes" => format!("{:?}", Bytes::new()),

@@ -160,7 +160,7 @@ impl Group {
 pub(super) fn is_of_group(timer: &Timer) -> Option<&Text> {
     match timer {
         Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) | Timer::NewMember(group, _) => Some(group),
-        Timer::Fetch(_) | Timer::Retention | Timer::Expiry | Timer::Probe => None,
+        Timer::Fetch(_) | Timer::Retention | Timer::Excess | Timer::Expiry | Timer::Probe => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! offsets that groups commit. `api` calls one rule a request; the engine calls `due`, `disconnected`, `expire` and the hooks of
 //! `recovery`. Heartbeats are answered from memory; what must survive a restart is a row, and its answers wait for it.
 
+mod admin;
 pub mod classic;
 pub mod commit;
 mod expiry;

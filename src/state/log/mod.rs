@@ -155,6 +155,7 @@ impl Log {
             if was_empty {
                 self.retention.first_batch(partition, row, topics, timers, now);
             }
+            self.retention.grown(partition, topics, timers, now);
             self.tail.push(row.part, row.base, row.last, row.data.clone());
             if !planted::is(Bug::LostParkedFetch) {
                 self.waiters.appended(row.part, row.last, row.data.len());
@@ -215,6 +216,7 @@ impl Log {
         match timer {
             Timer::Fetch(id) => self.fetch_due(id, fx, now),
             Timer::Retention => self.retention_due(topics, fx, timers, now),
+            Timer::Excess => self.excess_due(topics, fx, timers, now),
             _ => unreachable!("not a timer of the log"),
         }
     }

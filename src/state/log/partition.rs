@@ -60,6 +60,13 @@ pub struct Terms<'a> {
     pub fenced: bool,
 }
 
+/// How a partition was when the store was asked about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub appended: i64,
+    pub log_start: i64,
+}
+
 /// One partition.
 #[derive(Debug)]
 pub struct Partition {
@@ -76,7 +83,16 @@ pub struct Partition {
     pub(super) producers: Producers,
     // Timestamp of the oldest batch, which alone decides when retention can take something; `None`: not known.
     pub(super) oldest_timestamp: Option<i64>,
-    pub(super) asked_cold: bool,
+    // The question of retention that the cold readers have not answered yet.
+    pub(super) asked_cold: Option<Asked>,
+    // Bytes of what is committed and not given up; an estimate while `unmeasured`.
+    pub(super) bytes: i64,
+    // Bytes that were committed since the load, and how many of them there were when the store was last asked.
+    pub(super) appended: i64,
+    pub(super) looked_at: i64,
+    pub(super) unmeasured: bool,
+    // The plan that last raised the log start.
+    pub(super) cut_in: PlanNo,
     pub(super) doomed: bool,
 }
 
@@ -95,7 +111,12 @@ impl Partition {
             unsettled: Vec::new(),
             producers: Producers::default(),
             oldest_timestamp: None,
-            asked_cold: false,
+            asked_cold: None,
+            bytes: row.bytes,
+            appended: 0,
+            looked_at: 0,
+            unmeasured: false,
+            cut_in: PlanNo::COMMITTED,
             doomed: false,
         }
     }
@@ -143,6 +164,21 @@ impl Partition {
     /// The greatest timestamp ever committed, ms since 1970, -1 for none.
     pub fn max_timestamp(&self) -> i64 {
         self.max_timestamp
+    }
+
+    /// Bytes of its batches that can be read. Committed; after records were deleted an estimate, for a moment.
+    pub fn bytes(&self) -> i64 {
+        self.bytes
+    }
+
+    /// The plan that last raised its log start.
+    pub fn cut_in(&self) -> PlanNo {
+        self.cut_in
+    }
+
+    /// The newest plan that wrote to it.
+    pub fn written_in(&self) -> PlanNo {
+        self.plan_of(self.next_offset - 1)
     }
 
     /// Whether nothing can be read and nothing is on its way.
@@ -267,6 +303,8 @@ impl Partition {
         debug_assert_eq!(row.base, self.high_watermark, "commits come in the order of decisions");
         self.high_watermark = row.last + 1;
         self.max_timestamp = self.max_timestamp.max(row.max_ts);
+        let size = row.data.len() as i64;
+        (self.bytes, self.appended) = (self.bytes + size, self.appended + size);
         self.unsettled.retain(|(_, first)| *first > row.last);
     }
 
@@ -286,6 +324,7 @@ impl Partition {
         self.high_watermark = row.next_offset;
         self.next_offset = row.next_offset;
         self.max_timestamp = row.max_ts;
+        self.bytes = row.bytes;
         self.unsettled.clear();
         self.doomed = false;
     }

@@ -155,6 +155,7 @@ impl Rig {
             let row = partitions.iter_mut().find(|row| row.part == batch.part).expect("a partition");
             assert_eq!(row.next_offset, batch.base, "offsets without a gap");
             row.next_offset = batch.last + 1;
+            row.bytes += batch.data.len() as i64;
             row.max_ts = row.max_ts.max(batch.max_ts);
             if batch.pid >= 0 {
                 let known = producers.iter().position(|row| (row.part, row.pid) == (batch.part, batch.pid));

@@ -1,8 +1,8 @@
 //! Creating and deleting topics. Called by CreateTopics, DeleteTopics and, for topics that are named and missing, by Metadata.
 //! Whatever is decided here rests on a plan: the answer must wait for it.
 
-use super::{CLUSTER_METADATA, INTERNAL_NAMES, Topic, is_internal};
-use crate::base::ids::{PartId, PlanNo};
+use super::{CLUSTER_METADATA, OFFSETS_TOPIC, Topic, is_internal};
+use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::base::topic_name::check_name;
@@ -14,6 +14,10 @@ use crate::state::effects::Effects;
 use crate::store::plan::{Counter, Op, PartitionRow, TopicRow};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::create_topics::{CreatableReplicaAssignment, CreatableTopic};
+use std::ops::Range;
+
+/// Kafka's default `offsets.topic.num.partitions`.
+const OFFSETS_TOPIC_PARTITIONS: i32 = 50;
 
 /// A topic that may be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,19 +52,36 @@ pub fn check(state: &State, wanted: &CreatableTopic) -> Result<NewTopic, Denied>
     let configs = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
     let configs = parse_overrides(configs).map_err(|message| denied(ErrorCode::INVALID_CONFIG, message))?;
     let partitions = if wanted.assignments.is_empty() { count_partitions(state, wanted)? } else { count_assigned(wanted)? };
-    let (topics_max, partitions_max) = (state.broker.topics_max, state.broker.partitions_max);
-    let internal = INTERNAL_NAMES.iter().filter(|name| state.topics.by_name(name).is_some()).count();
-    if state.topics.len() - internal >= topics_max && !is_internal(&wanted.name) {
+    let topics_max = state.broker.topics_max;
+    if state.topics.counts().0 >= topics_max && !is_internal(&wanted.name) {
         let message = format!("This broker holds at most {topics_max} topics (limits.max_topics).");
         return Err(denied(ErrorCode::POLICY_VIOLATION, message));
     }
-    if state.topics.partition_count() + partitions as usize > partitions_max {
-        let there = state.topics.partition_count();
-        let message = format!("This broker holds at most {partitions_max} partitions (limits.max_partitions), {there} are there.");
-        return Err(denied(ErrorCode::POLICY_VIOLATION, message));
-    }
+    check_room(state, partitions as usize)?;
     let configs = configs.into_iter().map(|(name, value)| (Text::from_static(name), Text::from(value))).collect();
     Ok(NewTopic { name: wanted.name.detach(), partitions, configs })
+}
+
+/// Whether so many partitions may be added.
+pub(super) fn check_room(state: &State, partitions: usize) -> Result<(), Denied> {
+    let ((_, present), most) = (state.topics.counts(), state.broker.partitions_max);
+    if present + partitions > most {
+        let message = format!("This broker holds at most {most} partitions (limits.max_partitions), {present} are there.");
+        return Err(denied(ErrorCode::POLICY_VIOLATION, message));
+    }
+    Ok(())
+}
+
+/// The disk is full.
+pub(super) fn no_room() -> Denied {
+    denied(ErrorCode::KAFKA_STORAGE_ERROR, "The disk is full: nothing can be changed until it has room again.")
+}
+
+/// One line for each topic whose records shall be compacted from now on, for they are not.
+pub(super) fn say_if_compacted(name: &Text, config: &LogConfig, before: Option<&LogConfig>) {
+    if config.compacted && !is_internal(name) && !before.is_some_and(|before| before.compacted) {
+        log::warn!("topic {name}: cleanup.policy=compact is kept and shown, but records are not compacted away: all stay");
+    }
 }
 
 /// Whether the name is one, and free.
@@ -117,7 +138,8 @@ fn count_assigned(wanted: &CreatableTopic) -> Result<i32, Denied> {
     Ok(indices.len() as i32)
 }
 
-fn check_replicas(assignment: &CreatableReplicaAssignment) -> Result<(), String> {
+/// What is wrong with the replicas that a client wants for a partition: it is on this broker, once.
+pub fn check_replicas(assignment: &CreatableReplicaAssignment) -> Result<(), String> {
     match assignment.broker_ids.as_slice() {
         [] => Err("The manual partition assignment includes an empty replica list.".to_owned()),
         [NODE_ID] => Ok(()),
@@ -131,34 +153,44 @@ fn check_replicas(assignment: &CreatableReplicaAssignment) -> Result<(), String>
 /// Creates it, as part of the plan being filled.
 pub fn create(state: &mut State, fx: &mut Effects, now: Now, new: NewTopic) {
     let id = state.rng.uuid();
-    let first_part = state.next_part;
-    state.next_part += i64::from(new.partitions);
-    fx.row(Op::SetCounter(Counter::Part, state.next_part));
+    let log_config = LogConfig::new(&new.configs, &state.broker);
+    say_if_compacted(&new.name, &log_config, None);
     fx.row(Op::PutTopic(TopicRow { id, name: new.name.clone(), created_ms: now.wall_ms, configs: new.configs.clone() }));
-    for index in 0..new.partitions {
-        let row = PartitionRow {
-            part: PartId(first_part + i64::from(index)),
-            topic: id,
-            index,
-            log_start: 0,
-            next_offset: 0,
-            bytes: 0,
-            max_ts: -1,
-            leader_epoch: 0,
-        };
-        state.log.add_partition(&row);
-        fx.row(Op::AddPartition(row));
-    }
+    let partitions = new_partitions(state, fx, id, 0..new.partitions).map(PartId).collect();
     state.topics.put(Topic {
         id,
         name: new.name,
         created_ms: now.wall_ms,
-        log_config: LogConfig::new(&new.configs, &state.broker),
+        log_config,
         configs: new.configs,
-        partitions: (first_part..state.next_part).map(PartId).collect(),
+        partitions,
         created_in: fx.plan(),
         changed_in: fx.plan(),
     });
+}
+
+/// Creates the topic of group offsets unless it is there, as Kafka does when someone first asks for a coordinator.
+pub fn ensure_offsets_topic(state: &mut State, fx: &mut Effects, now: Now) {
+    if state.topics.by_name(OFFSETS_TOPIC).is_some() || state.read_only {
+        return;
+    }
+    let configs = [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
+    let configs = configs.map(|(name, value)| (Text::from_static(name), Text::from_static(value))).to_vec();
+    create(state, fx, now, NewTopic { name: Text::from_static(OFFSETS_TOPIC), partitions: OFFSETS_TOPIC_PARTITIONS, configs });
+}
+
+/// Adds empty partitions with these indices to a topic; gives back their numbers.
+pub(super) fn new_partitions(state: &mut State, fx: &mut Effects, topic: Uuid, indices: Range<i32>) -> Range<i64> {
+    let first_part = state.next_part;
+    state.next_part += i64::from(indices.end - indices.start);
+    fx.row(Op::SetCounter(Counter::Part, state.next_part));
+    for (part, index) in (first_part..).zip(indices) {
+        let part = PartId(part);
+        let row = PartitionRow { part, topic, index, log_start: 0, next_offset: 0, bytes: 0, max_ts: -1, leader_epoch: 0 };
+        state.log.add_partition(&row);
+        fx.row(Op::AddPartition(row));
+    }
+    first_part..state.next_part
 }
 
 /// Deletes the topic of this name with its records, offsets and producers, as part of the plan being filled.

@@ -16,13 +16,14 @@ use rig::{CLUSTER, End, P0, P1, Rig, batch, group, of_producer, offset, partitio
 /// A case: what it shows, and how.
 type Case = (&'static str, fn(Rig));
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 16] = [
     ("a new store is empty", a_new_store_is_empty),
     ("batches come back by range", batches_come_back_by_range),
     ("reads are bounded but never empty", reads_are_bounded_but_never_empty),
     ("offsets by timestamp", offsets_by_timestamp),
     ("timestamps of deleted batches do not mislead", timestamps_of_deleted_batches_do_not_mislead),
     ("retention by age ends at the first young batch", retention_by_age_ends_at_the_first_young_batch),
+    ("retention by bytes ends where too little would be left", retention_by_bytes_ends_where_too_little_would_be_left),
     ("log start may lie inside a batch", log_start_may_lie_inside_a_batch),
     ("an emptied log keeps its offsets", an_emptied_log_keeps_its_offsets),
     ("a deleted topic takes everything with it", a_deleted_topic_takes_everything_with_it),
@@ -143,8 +144,8 @@ fn timestamps_of_deleted_batches_do_not_mislead(mut rig: Rig) {
         assert_eq!(rig.find(0, 7, Greatest), Some(6));
         assert_eq!(rig.find(0, 6, Greatest), Some(2));
         assert_eq!(rig.find(3, 6, Greatest), Some(4));
-        assert_eq!(rig.reader.retained_from(P0, 1, 7, 1_000).unwrap(), Some((1, i64::MAX)));
-        assert_eq!(rig.reader.retained_from(P0, 5, 7, 1_000).unwrap(), Some((5, i64::MAX)));
+        assert_eq!(rig.retained(1, 7, 1_000, i64::MAX), Some((1, i64::MAX)));
+        assert_eq!(rig.retained(5, 7, 1_000, i64::MAX), Some((5, i64::MAX)));
     });
 }
 
@@ -154,7 +155,7 @@ fn retention_by_age_ends_at_the_first_young_batch(mut rig: Rig) {
         rig.commit(vec![], vec![batch(P0, base, base + 9, max_ts)]);
     }
     rig.everywhere(|rig| {
-        let mut retained = |from, until, cutoff_ms| rig.reader.retained_from(P0, from, until, cutoff_ms).unwrap();
+        let mut retained = |from, until, cutoff_ms| rig.retained(from, until, cutoff_ms, i64::MAX);
         assert_eq!(retained(0, 40, 10), Some((0, 10)));
         assert_eq!(retained(0, 40, 11), Some((20, 40)));
         assert_eq!(retained(10, 40, 10), Some((10, 10)), "an older batch protects the ones behind it");
@@ -162,6 +163,30 @@ fn retention_by_age_ends_at_the_first_young_batch(mut rig: Rig) {
         assert_eq!(retained(0, 20, 11), None);
         assert_eq!(retained(25, 40, 30), Some((20, 40)));
         assert_eq!(retained(40, 40, 0), None);
+    });
+}
+
+fn retention_by_bytes_ends_where_too_little_would_be_left(mut rig: Rig) {
+    rig.commit(two_partitions(), vec![]);
+    for (base, max_ts) in [(0, 10), (10, 5), (20, 40), (30, 20)] {
+        rig.commit(vec![], vec![batch(P0, base, base + 9, max_ts)]);
+    }
+    let size = batch(P0, 0, 9, 1).data.len() as i64;
+    rig.everywhere(|rig| {
+        let bytes = |rig: &mut Rig, from, keep_bytes| {
+            let kept = rig.reader.retained_from(P0, from, 40, i64::MIN, keep_bytes).unwrap();
+            kept.map(|kept| (kept.base, kept.bytes))
+        };
+        assert_eq!(bytes(rig, 0, i64::MAX), Some((0, 4 * size)));
+        assert_eq!(bytes(rig, 0, 3 * size + 1), Some((0, 4 * size)));
+        assert_eq!(bytes(rig, 0, 3 * size), Some((10, 3 * size)), "what is left is at least what is to be kept");
+        assert_eq!(bytes(rig, 0, 1), Some((30, size)));
+        assert_eq!(bytes(rig, 0, 0), None);
+        assert_eq!(bytes(rig, 25, i64::MAX), Some((20, 2 * size)));
+        assert_eq!(bytes(rig, 30, i64::MAX), Some((30, size)));
+        assert_eq!(rig.retained(0, 40, 11, size), Some((30, 40)), "both have to hold");
+        assert_eq!(rig.retained(0, 40, 11, i64::MAX), Some((20, 40)));
+        assert_eq!(rig.retained(0, 20, i64::MIN, size), Some((10, 10)), "what lies beyond the range does not count");
     });
 }
 
@@ -330,7 +355,8 @@ fn many_plans(mut rig: Rig) {
             let answers = [&mut rig, &mut model].map(|rig| rig.reader.find_timestamp(part, from, until, target).unwrap());
             assert_eq!(answers[0], answers[1], "step {step}");
         }
-        let answers = [&mut rig, &mut model].map(|rig| rig.reader.retained_from(part, from, until, timestamp).unwrap());
+        let keep_bytes = if rng.below(2) == 0 { i64::MAX } else { rng.below(2_000) as i64 };
+        let answers = [&mut rig, &mut model].map(|rig| rig.reader.retained_from(part, from, until, timestamp, keep_bytes).unwrap());
         assert_eq!(answers[0], answers[1], "step {step}");
     }
 }

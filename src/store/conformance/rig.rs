@@ -94,6 +94,12 @@ impl Rig {
         self.reader.find_timestamp(P0, from, until, target).unwrap().map(|row| row.base)
     }
 
+    /// Where retention ends in the first partition: base and greatest timestamp so far.
+    pub(super) fn retained(&mut self, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Option<(i64, i64)> {
+        let kept = self.reader.retained_from(P0, from, until, cutoff_ms, keep_bytes).unwrap();
+        kept.map(|kept| (kept.base, kept.run_ts))
+    }
+
     /// Runs `check` with what was written still unfolded, after the fold, and after both kinds of restart.
     pub(super) fn everywhere(mut self, check: impl Fn(&mut Rig)) {
         check(&mut self);

@@ -7,7 +7,7 @@ use super::snapshot::{Found, Scan, Snapshot};
 use crate::base::ids::PartId;
 use crate::base::limits::READ_SLICE_BYTES;
 use crate::store::plan::BatchRow;
-use crate::store::seam::{Reader, StoreError, TimestampTarget};
+use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ impl Reader for SqliteReader {
         }
     }
 
-    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Result<Option<Kept>, StoreError> {
         let unfolded = self.unfolded(part, until);
-        Ok(self.slice(part, |snapshot| snapshot.retained_from(from, until, cutoff_ms, &unfolded))?.flatten())
+        Ok(self.slice(part, |snapshot| snapshot.retained_from(from, until, cutoff_ms, keep_bytes, &unfolded))?.flatten())
     }
 }

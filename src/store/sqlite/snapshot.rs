@@ -7,7 +7,7 @@ use super::recent::Entry;
 use crate::base::ids::PartId;
 use crate::base::limits::READ_SLICE_MS;
 use crate::store::plan::BatchRow;
-use crate::store::seam::{StoreError, TimestampTarget};
+use crate::store::seam::{Kept, StoreError, TimestampTarget};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ pub(super) struct Snapshot<'a> {
     // Below this offset the index knows every batch.
     folded_end: i64,
     folded_ts: i64,
+    folded_cum: i64,
     end: Instant,
 }
 
@@ -47,15 +48,25 @@ pub(super) struct Place {
     id: i64,
     run_ts: i64,
     max_ts: i64,
+    // Bytes of the partition up to and including this batch.
+    cum: i64,
 }
 
 impl<'a> Snapshot<'a> {
     /// `None` when there is no such partition.
     pub(super) fn of(db: &'a Connection, part: PartId) -> Result<Option<Snapshot<'a>>, StoreError> {
         let end = Instant::now() + Duration::from_millis(READ_SLICE_MS);
-        let mut select = db.prepare_cached("SELECT log_start, next_offset, max_ts FROM part WHERE part = ?1")?;
+        let mut select = db.prepare_cached("SELECT log_start, next_offset, max_ts, cum FROM part WHERE part = ?1")?;
         let row = select.query_row([part.0], |row| row.try_into()).optional()?;
-        Ok(row.map(|(log_start, folded_end, folded_ts)| Snapshot { db, part, log_start, folded_end, folded_ts, end }))
+        Ok(row.map(|(log_start, folded_end, folded_ts, folded_cum)| Snapshot {
+            db,
+            part,
+            log_start,
+            folded_end,
+            folded_ts,
+            folded_cum,
+            end,
+        }))
     }
 
     /// The batches that hold offsets `from..until`, until the slice is full.
@@ -113,7 +124,7 @@ impl<'a> Snapshot<'a> {
         };
         // Where the bisection ends behind the first batch, that batch itself raised `run_ts`; else what did may be gone.
         let start = match first {
-            Some(first) => self.bisect(first, until, wanted)?,
+            Some(first) => self.bisect(first, until, |place| place.run_ts >= wanted)?,
             None => None,
         };
         let is_better = |place: &Place, best: &Option<Place>| match target {
@@ -121,9 +132,9 @@ impl<'a> Snapshot<'a> {
             TimestampTarget::Greatest => best.is_none_or(|best| place.max_ts > best.max_ts),
         };
         if let Some(start) = start {
-            let mut select = self
-                .db
-                .prepare_cached("SELECT base, id, run_ts, lag FROM bindex WHERE part = ?1 AND base >= ?2 AND base < ?3 ORDER BY base")?;
+            let mut select = self.db.prepare_cached(
+                "SELECT base, id, run_ts, lag, cum FROM bindex WHERE part = ?1 AND base >= ?2 AND base < ?3 ORDER BY base",
+            )?;
             let mut rows = select.query([self.part.0, start.base, until.min(self.folded_end)])?;
             let mut seen = 0;
             while let Some(row) = rows.next()? {
@@ -152,24 +163,36 @@ impl<'a> Snapshot<'a> {
         self.end_of(scan)
     }
 
-    /// The first batch with a `run_ts` of at least `cutoff_ms`: its base and its `run_ts`.
+    /// The first batch with a `run_ts` of at least `cutoff_ms` and fewer than `keep_bytes` behind it. Both only rise along the log.
     pub(super) fn retained_from(
         &self,
         from: i64,
         until: i64,
         cutoff_ms: i64,
+        keep_bytes: i64,
         unfolded: &[Entry],
-    ) -> Result<Option<(i64, i64)>, StoreError> {
+    ) -> Result<Option<Kept>, StoreError> {
         let from = from.max(self.log_start);
         if from >= until {
             return Ok(None);
         }
-        let folded = match self.first(from, until)? {
-            Some(first) => self.bisect(first, until, cutoff_ms)?,
+        let mut unfolded = self.places(unfolded, from);
+        unfolded.retain(|place| place.base < until);
+        let first = self.first(from, until)?;
+        let last = match (unfolded.last(), first) {
+            (Some(last), _) => Some(*last),
+            (None, Some(_)) => self.at(until.min(self.folded_end).saturating_sub(1))?,
+            (None, None) => None,
+        };
+        let Some(last) = last else { return Ok(None) };
+        let is_kept = |place: &Place| place.run_ts >= cutoff_ms && last.cum.saturating_sub(place.cum) < keep_bytes;
+        let folded = match first {
+            Some(first) => self.bisect(first, until, is_kept)?,
             None => None,
         };
-        let place = folded.or_else(|| self.places(unfolded, from).into_iter().find(|place| place.run_ts >= cutoff_ms));
-        Ok(place.map(|place| (place.base, place.run_ts)))
+        let Some(place) = folded.or_else(|| unfolded.into_iter().find(is_kept)) else { return Ok(None) };
+        let size: i64 = self.db.prepare_cached("SELECT size FROM batch WHERE id = ?1")?.query_row([place.id], |row| row.get(0))?;
+        Ok(Some(Kept { base: place.base, run_ts: place.run_ts, bytes: last.cum.saturating_sub(place.cum).saturating_add(size) }))
     }
 
     fn end_of(&self, scan: &Scan) -> Result<Found, StoreError> {
@@ -194,31 +217,32 @@ impl<'a> Snapshot<'a> {
             }
         }
         let mut select = self.db.prepare_cached(
-            "SELECT base, id, run_ts, lag FROM bindex WHERE part = ?1 AND base >= ?2 AND base < ?3 ORDER BY base LIMIT 1",
+            "SELECT base, id, run_ts, lag, cum FROM bindex WHERE part = ?1 AND base >= ?2 AND base < ?3 ORDER BY base LIMIT 1",
         )?;
         Ok(select.query_row([self.part.0, from, until], Place::decode).optional()?)
     }
 
     /// The folded batch that begins at this offset, or the last one before it.
     fn at(&self, offset: i64) -> Result<Option<Place>, StoreError> {
-        let mut select =
-            self.db.prepare_cached("SELECT base, id, run_ts, lag FROM bindex WHERE part = ?1 AND base <= ?2 ORDER BY base DESC LIMIT 1")?;
+        let mut select = self
+            .db
+            .prepare_cached("SELECT base, id, run_ts, lag, cum FROM bindex WHERE part = ?1 AND base <= ?2 ORDER BY base DESC LIMIT 1")?;
         Ok(select.query_row([self.part.0, offset], Place::decode).optional()?)
     }
 
-    /// The first folded batch from `first` on and below `until` whose `run_ts` is at least `wanted`.
-    fn bisect(&self, first: Place, until: i64, wanted: i64) -> Result<Option<Place>, StoreError> {
-        if first.run_ts >= wanted {
+    /// The first folded batch from `first` on and below `until` that is wanted, as all behind it are.
+    fn bisect(&self, first: Place, until: i64, is_wanted: impl Fn(&Place) -> bool) -> Result<Option<Place>, StoreError> {
+        if is_wanted(&first) {
             return Ok(Some(first));
         }
-        let Some(mut found) = self.at(until.min(self.folded_end).saturating_sub(1))?.filter(|last| last.run_ts >= wanted) else {
+        let Some(mut found) = self.at(until.min(self.folded_end).saturating_sub(1))?.filter(&is_wanted) else {
             return Ok(None);
         };
         let mut low = first.base.saturating_add(1);
         while low < found.base {
             let middle = low.midpoint(found.base);
             match self.at(middle)? {
-                Some(place) if place.run_ts >= wanted => found = place,
+                Some(place) if is_wanted(&place) => found = place,
                 _ => low = middle.saturating_add(1),
             }
         }
@@ -227,12 +251,13 @@ impl<'a> Snapshot<'a> {
 
     /// The unfolded batches as the index will know them, from the first that holds `from`.
     fn places(&self, unfolded: &[Entry], from: i64) -> Vec<Place> {
-        let mut run_ts = self.folded_ts;
+        let (mut run_ts, mut cum) = (self.folded_ts, self.folded_cum);
         let mut places = Vec::new();
         for entry in unfolded.iter().filter(|entry| entry.base >= self.folded_end) {
             run_ts = run_ts.max(entry.max_ts);
+            cum = cum.saturating_add(i64::from(entry.size));
             if entry.last >= from {
-                places.push(Place { base: entry.base, id: entry.id, run_ts, max_ts: entry.max_ts });
+                places.push(Place { base: entry.base, id: entry.id, run_ts, max_ts: entry.max_ts, cum });
             }
         }
         places
@@ -281,6 +306,6 @@ impl Place {
     fn decode(row: &Row<'_>) -> rusqlite::Result<Place> {
         let run_ts: i64 = row.get(2)?;
         // Wraps as it did when it was written: a client may send any timestamp.
-        Ok(Place { base: row.get(0)?, id: row.get(1)?, run_ts, max_ts: run_ts.wrapping_sub(row.get(3)?) })
+        Ok(Place { base: row.get(0)?, id: row.get(1)?, run_ts, max_ts: run_ts.wrapping_sub(row.get(3)?), cum: row.get(4)? })
     }
 }

@@ -2,27 +2,47 @@
 //! Everything above `wire` speaks in these. Names are Kafka's own, fields in snake case; a table says in which versions a
 //! field exists, and structures carry the fields of all versions. (A field that Kafka calls `type` would be `kind`; so far none is.)
 
+pub mod alter_configs;
+pub mod alter_partition_reassignments;
+pub mod alter_replica_log_dirs;
 pub mod api_versions;
+pub mod create_acls;
+pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_acls;
+pub mod delete_groups;
+pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_acls;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
+pub mod describe_user_scram_credentials;
+pub mod elect_leaders;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod offset_commit;
+pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod sync_group;
+pub mod update_features;
 
 use crate::wire::api_key::ApiKey;
 use crate::wire::field::{Field, Form};
@@ -114,10 +134,30 @@ messages! {
     ApiVersions: api_versions::ApiVersionsRequest, ApiVersionsResponse;
     CreateTopics: create_topics::CreateTopicsRequest, CreateTopicsResponse;
     DeleteTopics: delete_topics::DeleteTopicsRequest, DeleteTopicsResponse;
+    DeleteRecords: delete_records::DeleteRecordsRequest, DeleteRecordsResponse;
     InitProducerId: init_producer_id::InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch: offset_for_leader_epoch::OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    DescribeAcls: describe_acls::DescribeAclsRequest, DescribeAclsResponse;
+    CreateAcls: create_acls::CreateAclsRequest, CreateAclsResponse;
+    DeleteAcls: delete_acls::DeleteAclsRequest, DeleteAclsResponse;
     DescribeConfigs: describe_configs::DescribeConfigsRequest, DescribeConfigsResponse;
+    AlterConfigs: alter_configs::AlterConfigsRequest, AlterConfigsResponse;
+    AlterReplicaLogDirs: alter_replica_log_dirs::AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse;
+    DescribeLogDirs: describe_log_dirs::DescribeLogDirsRequest, DescribeLogDirsResponse;
+    CreatePartitions: create_partitions::CreatePartitionsRequest, CreatePartitionsResponse;
+    DeleteGroups: delete_groups::DeleteGroupsRequest, DeleteGroupsResponse;
+    ElectLeaders: elect_leaders::ElectLeadersRequest, ElectLeadersResponse;
+    IncrementalAlterConfigs: incremental_alter_configs::IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments: alter_partition_reassignments::AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments: list_partition_reassignments::ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    OffsetDelete: offset_delete::OffsetDeleteRequest, OffsetDeleteResponse;
+    DescribeClientQuotas: describe_client_quotas::DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+    DescribeUserScramCredentials: describe_user_scram_credentials::DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
+    DescribeQuorum: describe_quorum::DescribeQuorumRequest, DescribeQuorumResponse;
+    UpdateFeatures: update_features::UpdateFeaturesRequest, UpdateFeaturesResponse;
     DescribeCluster: describe_cluster::DescribeClusterRequest, DescribeClusterResponse;
+    DescribeProducers: describe_producers::DescribeProducersRequest, DescribeProducersResponse;
+    ListConfigResources: list_config_resources::ListConfigResourcesRequest, ListConfigResourcesResponse;
     DescribeTopicPartitions: describe_topic_partitions::DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
 }
 

@@ -119,7 +119,7 @@ fn use_everything(dir: &Path) -> Option<()> {
         for target in [TimestampTarget::Greatest, TimestampTarget::AtLeast(30)] {
             let _ = reader.find_timestamp(part, 0, 100, target);
         }
-        let _ = reader.retained_from(part, 0, 100, 30);
+        let _ = reader.retained_from(part, 0, 100, 30, 1_000);
     }
     for _ in 0..50 {
         writer.upkeep(0).ok()?;

@@ -1,0 +1,76 @@
+//! UpdateFeatures: the one feature, metadata.version, stays at the level of the release that the broker is like.
+//! Versions: 0 and 1 answer for each feature, from 2 on for all of them at once.
+
+use super::Call;
+use super::api_versions::{METADATA_VERSION, METADATA_VERSION_LEVEL};
+use crate::base::text::Text;
+use crate::base::time::Now;
+use crate::state::State;
+use crate::state::broker::NODE_ID;
+use crate::state::effects::Effects;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::message::Response;
+use crate::wire::message::update_features::{FeatureUpdateKey, UpdatableFeatureResult, UpdateFeaturesRequest, UpdateFeaturesResponse};
+
+/// Answers at once: nothing changes.
+pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: UpdateFeaturesRequest) {
+    let mut response = UpdateFeaturesResponse { error_message: None, ..UpdateFeaturesResponse::default() };
+    for update in &request.feature_updates {
+        let refused = check(update).err();
+        if call.api_version >= 2 {
+            if let Some(message) = refused {
+                let message = format!("The update failed for all features since the following feature had an error: {message}");
+                (response.error_code, response.error_message) = (ErrorCode::INVALID_UPDATE_VERSION, Some(Text::from(message)));
+                break;
+            }
+            continue;
+        }
+        response.results.push(UpdatableFeatureResult {
+            feature: update.feature.clone(),
+            error_code: if refused.is_some() { ErrorCode::INVALID_UPDATE_VERSION } else { ErrorCode::NONE },
+            error_message: refused.map(Text::from),
+        });
+    }
+    fx.reply(call.to, Response::UpdateFeatures(response));
+}
+
+fn check(update: &FeatureUpdateKey) -> Result<(), String> {
+    let FeatureUpdateKey { feature, max_version_level: level, .. } = update;
+    if *feature == METADATA_VERSION && *level == METADATA_VERSION_LEVEL {
+        return Ok(());
+    }
+    let why = if *feature == METADATA_VERSION {
+        format!("Local controller {NODE_ID} only supports version {METADATA_VERSION_LEVEL}.")
+    } else {
+        format!("Local controller {NODE_ID} does not support this feature.")
+    };
+    Err(format!("Invalid update version {level} for feature {feature}. {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, answer, call};
+
+    fn ask(version: i16, updates: &[(&str, i16)]) -> UpdateFeaturesResponse {
+        let mut world = World::new();
+        let update = |(feature, max_version_level): &(&str, i16)| FeatureUpdateKey {
+            feature: (*feature).into(),
+            max_version_level: *max_version_level,
+            ..FeatureUpdateKey::default()
+        };
+        let request = UpdateFeaturesRequest { feature_updates: updates.iter().map(update).collect(), ..UpdateFeaturesRequest::default() };
+        handle(&mut world.state, &mut world.fx, world.now, call(version), request);
+        answer!(world, UpdateFeatures)
+    }
+
+    #[test]
+    fn the_level_stays() {
+        assert_eq!(ask(2, &[("metadata.version", METADATA_VERSION_LEVEL)]).error_code, ErrorCode::NONE);
+        let refused = ask(2, &[("metadata.version", METADATA_VERSION_LEVEL), ("group.version", 1)]);
+        assert_eq!((refused.error_code, refused.results.len()), (ErrorCode::INVALID_UPDATE_VERSION, 0));
+        assert!(refused.error_message.unwrap().contains("Invalid update version 1 for feature group.version."));
+        let each = ask(1, &[("metadata.version", 1), ("metadata.version", METADATA_VERSION_LEVEL)]);
+        assert_eq!(each.results.iter().map(|one| one.error_code.0).collect::<Vec<_>>(), [95, 0]);
+    }
+}
