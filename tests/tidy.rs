@@ -267,8 +267,11 @@ fn what_reaches_the_network_never_panics_and_what_decides_is_ordered() {
 #[test]
 fn clocks_threads_and_chance_belong_to_the_shell() {
     let asks = ["Instant::now", "SystemTime", "thread::", "RandomState", "getrandom", "::elapsed()", ".elapsed()"];
+    // It puts the thread that reads it to sleep, and decides nothing.
+    let channel = "src/mail/channel.rs";
+    let may_ask = |source: &Source| MAY_ASK_THE_TIME.contains(&source.room.as_str()) || source.path == channel;
     let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| !source.room.is_empty() && !MAY_ASK_THE_TIME.contains(&source.room.as_str())) {
+    for source in sources().iter().filter(|source| !source.room.is_empty() && !may_ask(source)) {
         for (number, line) in source.product_lines() {
             if let Some(word) = asks.iter().find(|word| line.contains(**word)) {
                 faults.push(format!("{}: {word}: {}", source.at(number), line.trim()));

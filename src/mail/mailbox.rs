@@ -1,6 +1,7 @@
 //! The two mailboxes. Reactors write to the engine in order and never wait for it: where [`EngineSender::has_room`] says no,
 //! they stop reading. The engine writes to reactors and never waits for them either, so the two cannot block each other.
 
+use super::channel::{Inbox, Post, channel};
 use super::input::{Input, ReplyTo};
 use crate::base::ids::ConnId;
 use crate::base::limits::ENGINE_MAILBOX_MAX;
@@ -9,28 +10,75 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::net::TcpStream;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::SeqCst};
+
+/// Produces that wait for the outcome of a commit, at most; more wake the engine, so that deciding them does not hold up the
+/// next commit.
+const PRODUCES_PATIENT_MAX: usize = 8;
 
 /// Where anybody leaves mail for the engine.
 #[derive(Clone)]
-pub struct EngineSender(Sender<Input>);
+pub struct EngineSender {
+    post: Post<Input>,
+    committing: Arc<AtomicBool>,
+}
+
+/// The engine's mailbox.
+pub struct EngineInbox {
+    /// The mail.
+    pub mail: Inbox<Input>,
+    committing: Arc<AtomicBool>,
+}
+
+/// How soon the engine is to look at what was left for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Nothing was left.
+    None,
+    /// A Produce: while a commit is under way it could only be put into the next plan, so the outcome's bell is soon enough.
+    Produce,
+    /// Anything else.
+    Now,
+}
 
 /// The engine's mailbox and the end to write to it.
-pub fn engine_mailbox() -> (EngineSender, Receiver<Input>) {
-    let (sender, receiver) = unbounded();
-    (EngineSender(sender), receiver)
+pub fn engine_mailbox() -> (EngineSender, EngineInbox) {
+    let (post, mail) = channel();
+    let committing = Arc::new(AtomicBool::new(false));
+    (EngineSender { post, committing: committing.clone() }, EngineInbox { mail, committing })
 }
 
 impl EngineSender {
     /// Whether a reactor may send another request. All other mail is bounded by its nature: one outcome per plan, one
     /// farewell per connection, one answer per job.
     pub fn has_room(&self) -> bool {
-        self.0.len() < ENGINE_MAILBOX_MAX
+        self.post.len() < ENGINE_MAILBOX_MAX
     }
 
     /// Leaves mail. After the engine has ended nobody reads it, and nobody waits for an answer.
     pub fn send(&self, input: Input) {
-        let _ = self.0.send(input);
+        self.post.send(input);
+    }
+
+    /// Leaves one of several letters; [`EngineSender::ring`] after the last.
+    pub fn post(&self, input: Input) {
+        self.post.post(input);
+    }
+
+    /// Wakes the engine for what was posted, if need be.
+    pub fn ring(&self, urgency: Urgency) {
+        match urgency {
+            Urgency::None => {}
+            Urgency::Produce if self.committing.load(SeqCst) && self.post.len() <= PRODUCES_PATIENT_MAX => {}
+            Urgency::Produce | Urgency::Now => self.post.ring(),
+        }
+    }
+}
+
+impl EngineInbox {
+    /// Says whether an outcome is to come. It looks at its mail after it has said no, and before it sleeps.
+    pub fn set_committing(&self, committing: bool) {
+        self.committing.store(committing, SeqCst);
     }
 }
 
@@ -86,7 +134,20 @@ pub fn reactor_mailbox(registry: &mio::Registry, token: mio::Token) -> io::Resul
 impl ReactorSender {
     /// Leaves mail, and wakes the reactor unless somebody has since it last looked.
     pub fn send(&self, mail: ReactorMail) {
-        if self.mail.send(mail).is_ok() && !self.bell.rung.swap(true, AcqRel) {
+        self.post(mail);
+        self.ring();
+    }
+
+    /// Leaves mail without waking the reactor: for one of several letters, with [`ReactorSender::ring`] after the last. A thread
+    /// that is woken by the first takes the core from the one that still writes, and answers one letter at a time.
+    pub fn post(&self, mail: ReactorMail) {
+        // A reactor that is gone has closed its connections: nobody waits for the letter.
+        let _ = self.mail.send(mail);
+    }
+
+    /// Wakes the reactor unless somebody has since it last looked.
+    pub fn ring(&self) {
+        if !self.bell.rung.swap(true, AcqRel) {
             // It fails when the kernel is out of memory; the next mail would ring again.
             if self.bell.waker.wake().is_err() {
                 self.bell.rung.store(false, std::sync::atomic::Ordering::Release);

@@ -9,6 +9,7 @@ use super::slots::Slots;
 use crate::base::ids::ConnId;
 use crate::base::limits::SMALL_FRAME_BYTES;
 use crate::mail::input::{Envelope, Input, Peer, ReplyTo};
+use crate::mail::mailbox::Urgency;
 use crate::wire::frame::encode_response;
 use crate::wire::message::Response;
 use bytes::Bytes;
@@ -122,8 +123,8 @@ impl Conn {
         self.release(shared);
     }
 
-    /// Does all that can be done now.
-    pub fn turn(&mut self, shared: &Shared, means: &mut Means, draining: bool) -> After {
+    /// Does all that can be done now. Whoever calls it rings the engine's bell, as `urgency` says.
+    pub fn turn(&mut self, shared: &Shared, means: &mut Means, draining: bool, urgency: &mut Urgency) -> After {
         let mut left = TURN_BYTES;
         loop {
             if let Some(ending) = self.write(means.now) {
@@ -133,7 +134,7 @@ impl Conn {
                 self.reader.pause(means.now);
                 return After::Waits;
             }
-            if !self.dispatch(shared) {
+            if !self.dispatch(shared, urgency) {
                 return After::Starved;
             }
             if !self.output.is_empty() {
@@ -223,8 +224,8 @@ impl Conn {
         self.ending.is_none() && self.inbox.is_empty() && self.slots.admits(true)
     }
 
-    /// Sends on what may be decided now. False when the engine has no room.
-    fn dispatch(&mut self, shared: &Shared) -> bool {
+    /// Posts what may be decided now. False when the engine has no room.
+    fn dispatch(&mut self, shared: &Shared, urgency: &mut Urgency) -> bool {
         while let Some(frame) = self.inbox.front() {
             let produce = is_produce(frame);
             if !self.slots.admits(produce) {
@@ -241,7 +242,8 @@ impl Conn {
                     let peer = self.peer.clone();
                     let envelope =
                         Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches, charge };
-                    shared.engine.send(Input::Request(Box::new(envelope)));
+                    *urgency = (*urgency).max(if produce { Urgency::Produce } else { Urgency::Now });
+                    shared.engine.post(Input::Request(Box::new(envelope)));
                 }
                 Decoded::AskLower(correlation_id, response) => {
                     let seq = self.slots.push(false, Asked { version: 0, correlation_id });

@@ -12,7 +12,7 @@ use crate::base::limits::OVERSIZE_STALL_MS;
 use crate::base::metrics;
 use crate::base::text::Text;
 use crate::mail::input::{Input, Peer};
-use crate::mail::mailbox::{ReactorInbox, ReactorMail, ReactorSender, reactor_mailbox};
+use crate::mail::mailbox::{ReactorInbox, ReactorMail, ReactorSender, Urgency, reactor_mailbox};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -240,8 +240,9 @@ impl Reactor {
 
     /// Gives every connection that has something to do one turn.
     fn turns(&mut self, now: Instant) {
+        let mut urgency = Urgency::None;
         for _ in 0..self.queue.len() {
-            let Some(id) = self.queue.pop_front() else { return };
+            let Some(id) = self.queue.pop_front() else { break };
             let Some(Some(conn)) = self.conns.get_mut(id.slot as usize) else { continue };
             if conn.id != id {
                 continue;
@@ -249,7 +250,7 @@ impl Reactor {
             conn.queued = false;
             let Shared { budget, oversize, rescue, request_bytes_max, .. } = &*self.shared;
             let mut means = Means { scratch: &mut self.scratch, budget, oversize, rescue, frame_bytes_max: *request_bytes_max, now };
-            let after = conn.turn(&self.shared, &mut means, self.draining);
+            let after = conn.turn(&self.shared, &mut means, self.draining, &mut urgency);
             if conn.lane_progress().is_some() && !self.in_lane.contains(&id) {
                 self.in_lane.push(id);
             }
@@ -271,6 +272,7 @@ impl Reactor {
                 After::Closes(ending) => self.close(id, ending),
             }
         }
+        self.shared.engine.ring(urgency);
     }
 
     fn close(&mut self, id: ConnId, ending: Ending) {

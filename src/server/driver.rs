@@ -3,12 +3,14 @@
 
 use super::clock::Clock;
 use super::storage::Job;
+use crate::base::limits::REACTORS_MAX;
 use crate::engine::Engine;
+use crate::mail::channel::Post;
 use crate::mail::cold::ColdJob;
 use crate::mail::input::Input;
-use crate::mail::mailbox::{ReactorMail, ReactorSender};
+use crate::mail::mailbox::{EngineInbox, ReactorMail, ReactorSender};
 use crate::mail::output::Output;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +20,11 @@ const BATCH_MAX: usize = 1_024;
 /// Where the engine's outputs go.
 pub struct Driver {
     /// Its mailbox.
-    pub inbox: Receiver<Input>,
+    pub inbox: EngineInbox,
     /// Answers.
     pub reactors: Arc<[ReactorSender]>,
     /// Plans.
-    pub storage: Sender<Job>,
+    pub storage: Post<Job>,
     /// Old data.
     pub cold: Sender<ColdJob>,
     /// Its time.
@@ -34,40 +36,49 @@ impl Driver {
     pub fn run(self, mut engine: Engine) {
         loop {
             // The sender of this mailbox is never gone: the storage and cold threads hold one.
-            let first = match engine.next_deadline_ms() {
-                None => self.inbox.recv().ok(),
-                Some(at) => self.inbox.recv_timeout(Duration::from_millis(at.saturating_sub(self.clock.mono_ms()))).ok(),
-            };
+            let timeout = engine.next_deadline_ms().map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms())));
+            let first = self.inbox.mail.recv(timeout).ok().flatten();
             let now = self.clock.now();
-            for input in first.into_iter().chain(self.inbox.try_iter().take(BATCH_MAX)) {
+            for input in first.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)) {
+                if let Input::Committed(_) = input {
+                    self.inbox.set_committing(false);
+                }
                 engine.handle(now, input);
             }
             engine.tick(now);
-            for output in engine.take_outputs() {
-                if !self.carry_out(output) {
-                    return;
-                }
+            if !self.carry_out(engine.take_outputs()) {
+                return;
             }
         }
     }
 
-    /// False: that was the last.
-    fn carry_out(&self, output: Output) -> bool {
-        match output {
-            Output::Answer { to, response } => self.tell(to.conn.reactor, ReactorMail::Answer { to, response }),
-            Output::Close(conn) => self.tell(conn.reactor, ReactorMail::Close(conn)),
-            // Both threads live as long as this one can write to them.
-            Output::Commit(plan) => drop(self.storage.send(Job::Commit(plan))),
-            Output::Probe => drop(self.storage.send(Job::Probe)),
-            Output::Cold(job) => drop(self.cold.send(job)),
-            Output::Halt | Output::Stopped => return false,
+    /// Carries out what one turn of the engine asks for: all letters first, then the bells, that of the storage thread before the
+    /// reactors'. Whoever is woken may take this core. False: that was the last turn.
+    fn carry_out(&self, outputs: Vec<Output>) -> bool {
+        let mut to_ring = [false; REACTORS_MAX];
+        let mut goes_on = true;
+        for output in outputs {
+            match output {
+                Output::Answer { to, response } => self.post(to.conn.reactor, ReactorMail::Answer { to, response }, &mut to_ring),
+                Output::Close(conn) => self.post(conn.reactor, ReactorMail::Close(conn), &mut to_ring),
+                Output::Commit(plan) => {
+                    self.inbox.set_committing(true);
+                    self.storage.post(Job::Commit(plan));
+                }
+                Output::Probe => self.storage.post(Job::Probe),
+                Output::Cold(job) => drop(self.cold.send(job)),
+                Output::Halt | Output::Stopped => goes_on = false,
+            }
         }
-        true
+        self.storage.ring();
+        self.reactors.iter().zip(to_ring).filter(|(_, to_ring)| *to_ring).for_each(|(reactor, _)| reactor.ring());
+        goes_on
     }
 
-    fn tell(&self, reactor: u16, mail: ReactorMail) {
-        if let Some(sender) = self.reactors.get(usize::from(reactor)) {
-            sender.send(mail);
+    fn post(&self, reactor: u16, mail: ReactorMail, to_ring: &mut [bool; REACTORS_MAX]) {
+        if let (Some(sender), Some(to_ring)) = (self.reactors.get(usize::from(reactor)), to_ring.get_mut(usize::from(reactor))) {
+            sender.post(mail);
+            *to_ring = true;
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::http::guard::{Guard, GuardStop};
 use crate::http::health::Health;
 use crate::http::private::{self, PrivateSocket};
 use crate::http::serve;
+use crate::mail::channel::channel;
 use crate::mail::cold::ColdJob;
 use crate::mail::mailbox::{EngineSender, ReactorMail, ReactorSender, engine_mailbox};
 use crate::net::reactor;
@@ -100,7 +101,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     if let Some(first) = reactors.first_mut() {
         first.listen(kafka).map_err(system("a reactor"))?;
     }
-    let (jobs, storage_jobs) = unbounded();
+    let (jobs, storage_jobs) = channel();
     let (cold, cold_jobs) = unbounded();
     let readers = readers.into_iter().enumerate().map(|(number, reader)| {
         let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), reactor_mail.clone());

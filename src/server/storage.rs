@@ -4,11 +4,11 @@
 use super::clock::Clock;
 use crate::base::metrics;
 use crate::http::health::Health;
+use crate::mail::channel::{Closed, Inbox};
 use crate::mail::input::{Input, Outcome, Refusal};
 use crate::mail::mailbox::EngineSender;
 use crate::store::plan::Plan;
 use crate::store::seam::{StoreError, Upkeep, Writer};
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use log::{error, warn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,7 +33,7 @@ pub struct Storage {
     /// The store.
     pub writer: Box<dyn Writer>,
     /// What is asked.
-    pub jobs: Receiver<Job>,
+    pub jobs: Inbox<Job>,
     /// Where outcomes go.
     pub engine: EngineSender,
     /// Told of commits that were refused.
@@ -98,17 +98,9 @@ impl Storage {
     /// The next job; `None` when housekeeping is due before one comes.
     fn next_job(&self, upkeep: Upkeep) -> Result<Option<Job>, Closed> {
         match upkeep {
-            Upkeep::Idle => self.jobs.recv().map(Some).map_err(|_| Closed),
-            Upkeep::Again => match self.jobs.try_recv() {
-                Ok(job) => Ok(Some(job)),
-                Err(TryRecvError::Empty) => Ok(None),
-                Err(TryRecvError::Disconnected) => Err(Closed),
-            },
-            Upkeep::At(at) => match self.jobs.recv_timeout(Duration::from_millis(at.saturating_sub(self.clock.mono_ms()))) {
-                Ok(job) => Ok(Some(job)),
-                Err(RecvTimeoutError::Timeout) => Ok(None),
-                Err(RecvTimeoutError::Disconnected) => Err(Closed),
-            },
+            Upkeep::Idle => self.jobs.recv(None),
+            Upkeep::Again => self.jobs.try_recv(),
+            Upkeep::At(at) => self.jobs.recv(Some(Duration::from_millis(at.saturating_sub(self.clock.mono_ms())))),
         }
     }
 
@@ -158,7 +150,8 @@ impl Storage {
 
     /// After a failure: whoever still sends a plan is told, so that nobody waits in vain.
     fn refuse_all(&self) {
-        for job in &self.jobs {
+        while let Ok(job) = self.jobs.recv(None) {
+            let Some(job) = job else { continue };
             self.engine.send(match job {
                 Job::Commit(plan) => Input::Committed(Box::new(Outcome { plan, result: Err(Refusal::Fatal) })),
                 Job::Probe => Input::Probed(false),
@@ -167,17 +160,14 @@ impl Storage {
     }
 }
 
-/// Nobody can send another job.
-struct Closed;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::ids::{PlanNo, Uuid};
+    use crate::mail::channel::channel;
     use crate::mail::mailbox::engine_mailbox;
     use crate::store::memory::MemoryStore;
     use crate::store::plan::Image;
-    use crossbeam_channel::unbounded;
     use std::sync::Mutex;
 
     /// A memory store whose next results are told in advance, and which notes what was asked of it.
@@ -218,15 +208,15 @@ mod tests {
     /// Runs the thread on these jobs: what the engine hears, what the store was asked, and how it ended.
     fn run(jobs: Vec<Job>, results: Vec<Result<(), StoreError>>) -> (Vec<Input>, Vec<&'static str>, Result<(), StoreError>) {
         let (engine, inputs) = engine_mailbox();
-        let (sender, receiver) = unbounded();
-        jobs.into_iter().for_each(|job| sender.send(job).unwrap());
+        let (sender, receiver) = channel();
+        jobs.into_iter().for_each(|job| sender.send(job));
         drop(sender);
         let asked = Arc::default();
         let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
         let storage = Storage { writer, jobs: receiver, engine, health: Arc::default(), clock: Clock::start(), readers: Vec::new() };
         let ended = storage.run(|_| {});
         let asked = asked.lock().unwrap().clone();
-        (inputs.try_iter().collect(), asked, ended)
+        (inputs.mail.try_iter().collect(), asked, ended)
     }
 
     fn plan(no: u64) -> Job {
