@@ -13,8 +13,9 @@ const DATABASE: &str = "monolog.db";
 const WAL: &str = "monolog.db-wal";
 const LOCK: &str = "lock";
 const RESERVE: &str = "reserve";
+const BACKUP: &str = "backup";
 /// What may lie in a directory that is ours alone.
-const OURS: [&str; 7] = [LOCK, DATABASE, WAL, RESERVE, "monolog.db-journal", "http.sock", "lost+found"];
+const OURS: [&str; 8] = [LOCK, DATABASE, WAL, RESERVE, BACKUP, "monolog.db-journal", "http.sock", "lost+found"];
 
 /// A data directory that this process holds the lock of; dropping it gives the lock back.
 #[derive(Debug)]
@@ -59,6 +60,31 @@ impl DataDir {
     /// Where room is kept for a full disk.
     pub(super) fn reserve(&self) -> PathBuf {
         self.path.join(RESERVE)
+    }
+
+    /// Makes an empty directory in which a copy can be written.
+    pub(super) fn make_backup_dir(&self) -> io::Result<PathBuf> {
+        self.remove_backup_dir();
+        let dir = self.path.join(BACKUP);
+        DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(dir)
+    }
+
+    /// Removes it, with what is in it.
+    pub(super) fn remove_backup_dir(&self) {
+        // One that is left is removed at the next start.
+        let _ = fs::remove_dir_all(self.path.join(BACKUP));
+    }
+
+    /// Syncs a copy that is being written.
+    pub(super) fn sync_backup(&self, file: &Path) -> io::Result<()> {
+        File::open(file)?.sync_all()
+    }
+
+    /// Bytes that are free on its disk.
+    pub(super) fn free_bytes(&self) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.path)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Whether the database has ever been written.

@@ -13,9 +13,18 @@ use std::collections::BTreeMap;
 /// What every later row id must be above, and the entries of the rows that are not folded, sorted by partition.
 pub(super) fn load_recent(db: &Connection) -> Result<(i64, Vec<Entry>), StoreError> {
     let folded_id: i64 = db.query_row("SELECT folded_id FROM meta", [], |row| row.get(0))?;
-    let mut select = db.prepare("SELECT id, part, base, last, max_ts, pid, seq, size, epoch FROM batch WHERE id > ?1 ORDER BY id")?;
-    let mut entries: Vec<Entry> = select
-        .query_map([folded_id], |row| {
+    let mut entries = entries(db, folded_id, i64::MAX)?;
+    let last_id = entries.last().map_or(folded_id, |entry| entry.id);
+    entries.sort_by_key(|entry| entry.part);
+    Ok((last_id, entries))
+}
+
+/// The entries of the rows behind `after`, up to `until`, in order of ids.
+pub(super) fn entries(db: &Connection, after: i64, until: i64) -> Result<Vec<Entry>, StoreError> {
+    let mut select =
+        db.prepare("SELECT id, part, base, last, max_ts, pid, seq, size, epoch FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")?;
+    let entries: Vec<Entry> = select
+        .query_map([after, until], |row| {
             Ok(Entry {
                 id: row.get(0)?,
                 part: PartId(row.get(1)?),
@@ -32,9 +41,7 @@ pub(super) fn load_recent(db: &Connection) -> Result<(i64, Vec<Entry>), StoreErr
     if let Some(odd) = entries.iter().find(|entry| entry.base < 0 || entry.last < entry.base || entry.last == i64::MAX || entry.seq < -1) {
         return Err(StoreError::Corrupt(format!("impossible batch row {odd:?}")));
     }
-    let last_id = entries.last().map_or(folded_id, |entry| entry.id);
-    entries.sort_by_key(|entry| entry.part);
-    Ok((last_id, entries))
+    Ok(entries)
 }
 
 /// The image, inside a read transaction of the writer's connection.

@@ -6,6 +6,7 @@
 //! The threads of this room are the checkpointer (`checkpoint`) and, once something is deleted, the one that reads ahead of the
 //! deletes (`toucher`); they sleep unless they are asked.
 
+pub mod backup;
 mod checkpoint;
 mod codec;
 mod connection;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 /// Opens the store in this directory; makes both where they are missing. Reads no more than what was not folded.
 pub fn open(path: &Path, options: &Options) -> Result<SqliteWriter, OpenError> {
     let dir = DataDir::take(path)?;
+    dir.remove_backup_dir();
     let scan = scan_wal(&dir, options)?;
     let db = match open_writer(&dir, options.birth_cluster_id) {
         Ok(db) => db,

@@ -123,6 +123,11 @@ impl SqliteWriter {
         Ok(SqliteReader::new(db, Arc::clone(&self.shared)))
     }
 
+    /// What its connections share.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// The connection, to be put under pressure.
     #[cfg(test)]
     pub(super) fn db(&self) -> &Connection {

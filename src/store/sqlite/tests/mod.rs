@@ -1,5 +1,6 @@
 //! What only the durable engine promises: its files, its lock, and what is left after a crash, a full disk or rot.
 
+mod backup;
 mod crash;
 mod directory;
 mod pressure;
