@@ -37,6 +37,8 @@ pub const BATCH_BYTES_MAX_DEFAULT: i32 = 1_048_588;
 pub const BATCH_HEADER_BYTES: usize = 61;
 /// What one compressed batch may inflate to while it is checked or browsed; Kafka has no bound, a bomb has.
 pub const DECOMPRESSED_BYTES_MAX: usize = 128 * MIB;
+/// What a batch may inflate to and still be compressed anew for its topic; larger ones are kept as they came, since the engine does it.
+pub const RECOMPRESSED_BYTES_MAX: usize = 8 * MIB;
 /// Records that one batch may claim, checked against its bytes as well.
 pub const RECORDS_PER_BATCH_MAX: i32 = 10_000_000;
 

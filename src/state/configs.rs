@@ -6,6 +6,7 @@ use crate::base::limits::{FETCH_BYTES_MAX, REQUEST_BYTES_MAX};
 use crate::base::text::Text;
 use crate::config::kafka_keys::{BROKER_KEYS, BrokerValue, Kind, RETENTION_CHECK_MS_DEFAULT, TOPIC_KEYS, TopicKey, topic_key};
 use crate::mail::input::Peer;
+use crate::wire::compress::Codec;
 
 /// The topic configs that rules act on, parsed (`LogConfig`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// max.message.bytes.
     pub max_message_bytes: i32,
+    /// compression.type where it is not "producer": how batches are stored.
+    pub codec: Option<Codec>,
     /// message.timestamp.type is LogAppendTime.
     pub log_append_time: bool,
     /// message.timestamp.before.max.ms.
@@ -72,6 +75,7 @@ impl LogConfig {
             retention_ms: number("retention.ms"),
             retention_bytes: number("retention.bytes"),
             max_message_bytes: number("max.message.bytes") as i32,
+            codec: codec_of(&value("compression.type")),
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
@@ -79,6 +83,12 @@ impl LogConfig {
             deleted: policy.split(',').any(|part| part == "delete"),
         }
     }
+}
+
+/// `BrokerCompressionType`; `None`: as the producer compressed it.
+fn codec_of(compression_type: &str) -> Option<Codec> {
+    let all = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+    if compression_type == "uncompressed" { Some(Codec::None) } else { all.into_iter().find(|codec| codec.name() == compression_type) }
 }
 
 /// A topic config's value where the topic does not override it, and where that comes from.
@@ -177,6 +187,7 @@ mod tests {
             retention_ms: 86_400_000,
             retention_bytes: -1,
             max_message_bytes: 1_048_588,
+            codec: None,
             log_append_time: false,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
@@ -191,6 +202,7 @@ mod tests {
     fn overrides_win() {
         let given = overrides(&[
             ("cleanup.policy", "compact"),
+            ("compression.type", "uncompressed"),
             ("max.message.bytes", "10"),
             ("message.timestamp.after.max.ms", "3"),
             ("message.timestamp.before.max.ms", "4"),
@@ -202,6 +214,7 @@ mod tests {
             retention_ms: 5,
             retention_bytes: 6,
             max_message_bytes: 10,
+            codec: Some(Codec::None),
             log_append_time: true,
             timestamp_before_max_ms: 4,
             timestamp_after_max_ms: 3,

@@ -2,8 +2,8 @@
 //! carries for one partition, read by `state` and `engine`. What is read out of stored batches lives in `stored`.
 
 use crate::base::budget::Budget;
-use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
-use crate::wire::compress::{Codec, Source};
+use crate::base::limits::{BATCH_HEADER_BYTES, DECOMPRESSED_BYTES_MAX, RECOMPRESSED_BYTES_MAX, RECORDS_PER_BATCH_MAX};
+use crate::wire::compress::{Codec, Source, compress, decompress};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record::{NO_TIMESTAMP, RECORD_BYTES_MIN, RecordError, RecordStream};
 use crate::wire::records::FRESH_PREFIX_BYTES;
@@ -23,11 +23,14 @@ const KNOWN_BITS: i16 = 0x7f;
 const LOG_OVERHEAD: usize = 12;
 /// What Kafka needs to see before it looks at the magic (`Records.HEADER_SIZE_UP_TO_MAGIC`).
 const UP_TO_MAGIC: usize = 17;
+const LENGTH_AT: usize = 8;
 /// The least `batchLength` that Kafka takes for a batch of any format (`LegacyRecord.RECORD_OVERHEAD_V0`).
 const LENGTH_MIN: i32 = 14;
 const CRC_AT: usize = 17;
 const ATTRIBUTES_AT: usize = 21;
 const MAX_TIMESTAMP_AT: usize = 35;
+/// The attribute bits that name the codec.
+const CODEC_BITS: i16 = 0x07;
 
 /// The fields of a batch's 61-byte header that mean something after it was stored. The first 16 bytes are not among them: in
 /// a store they are stale (see [`stored_prefix`]).
@@ -187,6 +190,22 @@ impl CheckedBatch {
         if self.header.is_log_append_time() {
             self.restamp(self.header.attributes & !LOG_APPEND_TIME_BIT, self.header.max_timestamp);
         }
+        self
+    }
+
+    /// The batch as a topic stores it whose `compression.type` is another one: its records compressed by `codec`, length and CRC
+    /// renewed. It stays as it is where its records take more than [`RECOMPRESSED_BYTES_MAX`].
+    pub fn with_codec(mut self, codec: Codec) -> CheckedBatch {
+        let present = self.header.codec().filter(|present| *present != codec);
+        let (Some(present), Some((head, section))) = (present, self.bytes.split_at_checked(BATCH_HEADER_BYTES)) else { return self };
+        let Ok(packed) = decompress(present, section, RECOMPRESSED_BYTES_MAX).and_then(|records| compress(codec, &records)) else {
+            return self;
+        };
+        let mut copy = [head, &packed].concat();
+        let length = (copy.len() - LOG_OVERHEAD) as i32;
+        put(&mut copy, LENGTH_AT, &length.to_be_bytes());
+        self.bytes = Bytes::from(copy);
+        self.restamp(self.header.attributes & !CODEC_BITS | codec as i16, self.header.max_timestamp);
         self
     }
 

@@ -1,16 +1,20 @@
 //! AlterConfigs and IncrementalAlterConfigs: every version, what is refused and why, and that what changes has its effect at once.
 
-use crate::target::{Target, batch, cases, one, until};
+use crate::target::{Target, batch, batch_of, cases, one, records_from, until};
 use monolog::client::{Client, Topic};
 use monolog::wire::api_key::ApiKey;
+use monolog::wire::batch::BatchHeader;
+use monolog::wire::batch_builder::BatchBuilder;
+use monolog::wire::compress::Codec;
 use monolog::wire::error_code::ErrorCode;
 use monolog::wire::message::alter_configs::{self, AlterConfigsRequest};
 use monolog::wire::message::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use monolog::wire::message::incremental_alter_configs::{AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest};
+use monolog::wire::stored::batches;
 
 cases! {
     kafka: every_version_replaces, every_version_changes, lists_grow_and_shrink, what_is_refused, nothing_half_done, checks_alone_change_nothing,
-        the_size_limit_changes_at_once, timestamps_change_at_once;
+        the_size_limit_changes_at_once, timestamps_change_at_once, compression_changes_at_once;
     ours: what_the_broker_does_not_change, a_smaller_retention_takes_effect_at_once
 }
 
@@ -173,6 +177,33 @@ fn timestamps_change_at_once(target: &Target) {
     assert_eq!(client.append(&topic, 0, batch(&["a"])).unwrap().log_append_time_ms, -1);
     assert_eq!(change(&mut client, &topic.name, &[("message.timestamp.type", SET, Some("LogAppendTime"))]), DONE);
     until("the broker stamps", || client.append(&topic, 0, batch(&["b"])).unwrap().log_append_time_ms > 0);
+}
+
+fn compression_changes_at_once(target: &Target) {
+    let (topic, mut client) = (target.topic_with(1, &[("retention.ms", "-1")]), target.client());
+    let codecs = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+    let values = ["first", &"x".repeat(3_000), "last"];
+    // The codec in which a batch that was sent in another one is stored.
+    let stored = |client: &mut Client, sent: Codec| {
+        let done = client.append(&topic, 0, batch_of(BatchBuilder::new(sent), &values)).unwrap();
+        assert_eq!(done.error_code, ErrorCode::NONE);
+        let read = client.read(&topic, 0, done.base_offset, 5_000).unwrap();
+        let told = records_from(client, &topic, 0, done.base_offset);
+        let told: Vec<_> = told.iter().map(|it| it.value.clone().unwrap()).collect();
+        assert_eq!(told, values.map(|value| value.as_bytes().to_vec()));
+        let (_, first) = batches(read.records.to_bytes()).next().unwrap();
+        BatchHeader::read(&first).and_then(|header| header.codec()).unwrap()
+    };
+    for wanted in codecs {
+        let name = if wanted == Codec::None { "uncompressed" } else { wanted.name() };
+        assert_eq!(change(&mut client, &topic.name, &[("compression.type", SET, Some(name))]), DONE);
+        until("the codec is taken", || stored(&mut client, codecs[(wanted as usize + 1) % 5]) == wanted);
+        for sent in codecs {
+            assert_eq!(stored(&mut client, sent), wanted, "sent in {}", sent.name());
+        }
+    }
+    assert_eq!(change(&mut client, &topic.name, &[("compression.type", DELETE, None)]), DONE);
+    until("it stays as it comes", || stored(&mut client, Codec::Gzip) == Codec::Gzip);
 }
 
 fn what_the_broker_does_not_change(target: &Target) {

@@ -10,6 +10,7 @@ use crate::state::configs::LogConfig;
 use crate::state::effects::Effects;
 use crate::store::plan::{BatchRow, Op, PartitionRow, ProducerRow};
 use crate::wire::batch::CheckedBatch;
+use crate::wire::compress::Codec;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::produce::BatchIndexAndErrorMessage;
 
@@ -220,6 +221,10 @@ impl Partition {
         if let Verdict::Refused(error_code) = verdict {
             return Err(self.rejection(error_code));
         }
+        let batch = match terms.config.codec {
+            Some(codec) => compressed_anew(batch, codec, terms.config)?,
+            None => batch,
+        };
         let log_append_time_ms = if terms.config.log_append_time { now.wall_ms } else { -1 };
         let batch = if terms.config.log_append_time { batch.with_log_append_time(now.wall_ms) } else { batch.with_create_time() };
         let row = self.row_of(batch);
@@ -330,6 +335,13 @@ impl Partition {
     }
 }
 
+/// The batch as its topic's compression.type wants it; what it grows to is bounded like what arrives.
+fn compressed_anew(batch: CheckedBatch, codec: Codec, config: &LogConfig) -> Result<CheckedBatch, Box<Rejection>> {
+    let batch = batch.with_codec(codec);
+    let is_too_large = batch.size() > usize::try_from(config.max_message_bytes).unwrap_or_default();
+    if is_too_large { Err(Box::new(Rejection::code(ErrorCode::MESSAGE_TOO_LARGE))) } else { Ok(batch) }
+}
+
 const NO_KEY: &str = "Compacted topic cannot accept message without key";
 const OUT_OF_RANGE: &str = "Timestamp of the message is out of range";
 const STAMPED: &str = "Producer should not set timestamp type to LogAppendTime";
@@ -350,7 +362,6 @@ mod tests {
     use crate::state::log::testing::{Rig, WALL_MS, at, checked, idempotent, plain};
     use crate::wire::batch::{BatchHeader, LOG_APPEND_TIME_BIT};
     use crate::wire::batch_builder::BatchBuilder;
-    use crate::wire::compress::Codec;
 
     fn refusal(rig: &mut Rig, part: PartId, batch: CheckedBatch) -> Rejection {
         let rejection = rig.append(part, batch).unwrap_err();
@@ -416,6 +427,34 @@ mod tests {
         rig.commit();
         let small = rig.created("s", 1, &[("max.message.bytes", &(size - 1).to_string())])[0];
         assert_eq!(refusal(&mut rig, small, plain(2)), Rejection::code(ErrorCode::MESSAGE_TOO_LARGE));
+    }
+
+    #[test]
+    fn batches_are_stored_as_compression_type_says() {
+        let mut rig = Rig::new();
+        let repetitive = || {
+            let mut builder = BatchBuilder::new(Codec::None).producer(9, 0, 0);
+            builder.push(WALL_MS, Some(b"k"), Some(&[7; 5_000]), &[]);
+            checked(builder)
+        };
+        for (name, stored) in [("gzip", Codec::Gzip), ("snappy", Codec::Snappy), ("lz4", Codec::Lz4), ("zstd", Codec::Zstd)] {
+            let part = rig.created(name, 1, &[("compression.type", name)])[0];
+            rig.append(part, repetitive()).unwrap();
+            assert_eq!(rig.append(part, repetitive()).unwrap().base_offset, 0, "known again, whatever became of it");
+            let row = rig.commit().batches.remove(0);
+            let again = CheckedBatch::check(Some(row.data.clone()), 9).expect("length and CRC are right");
+            assert_eq!((again.header().codec(), row.flags & 7, again.header().producer_id), (Some(stored), stored as i16, 9));
+            assert!(row.data.len() < 1_000);
+            // Back into a topic that wants it as large as it was, and one where that is too much.
+            let plain = rig.created("p", 1, &[("compression.type", "uncompressed"), ("max.message.bytes", "6000")])[0];
+            rig.append(plain, again.clone()).unwrap();
+            assert_eq!(rig.commit().batches.remove(0).data[16..], repetitive().bytes()[16..]);
+            let small = rig.created("s", 1, &[("compression.type", "uncompressed"), ("max.message.bytes", "2000")])[0];
+            assert_eq!(refusal(&mut rig, small, again).error_code, ErrorCode::MESSAGE_TOO_LARGE);
+            rig.delete("p");
+            rig.delete("s");
+            rig.commit();
+        }
     }
 
     #[test]
