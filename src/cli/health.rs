@@ -107,7 +107,8 @@ fn exchange(host: &str, place: &Place, until: Instant) -> io::Result<String> {
         match TcpStream::connect_timeout(&address, left()) {
             Ok(mut stream) => {
                 stream.set_write_timeout(Some(left()))?;
-                write!(stream, "GET {} HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", place.path, place.port)?;
+                let request = format!("GET {} HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", place.path, place.port);
+                stream.write_all(request.as_bytes())?;
                 let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
                 while (answer.len() as u64) < ANSWER_BYTES_MAX {
                     stream.set_read_timeout(Some(left()))?;

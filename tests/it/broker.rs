@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Broker {
     /// Where Kafka clients connect.
     pub kafka: SocketAddr,
-    /// Where HTTP is served.
+    /// Where HTTP is served; unspecified where it is not.
     pub http: SocketAddr,
     process: Process,
 }
@@ -80,6 +80,9 @@ impl Broker {
             let address = |prefix| line.strip_prefix(prefix).and_then(|rest: &str| rest.trim().parse::<SocketAddr>().ok());
             kafka = kafka.or(address("Kafka server listening on "));
             http = http.or(address("HTTP server listening on "));
+            if line == "HTTP server off" {
+                http = Some(SocketAddr::from(([0, 0, 0, 0], 0)));
+            }
         }
         Ok(Broker { kafka: kafka.unwrap(), http: http.unwrap(), process })
     }
@@ -92,6 +95,11 @@ impl Broker {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.process.pid, signal).expect("the broker still runs");
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.stderr.lock().unwrap().clone()
     }
 
     /// Waits until it ends by itself.
