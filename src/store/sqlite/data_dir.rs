@@ -6,8 +6,9 @@ use super::open_error::OpenError;
 use log::warn;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 const DATABASE: &str = "monolog.db";
 const WAL: &str = "monolog.db-wal";
@@ -22,7 +23,7 @@ const OURS: [&str; 8] = [LOCK, DATABASE, WAL, RESERVE, BACKUP, "monolog.db-journ
 pub(super) struct DataDir {
     path: PathBuf,
     lock_was_there: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -32,6 +33,7 @@ impl DataDir {
         let lock_path = path.join(LOCK);
         let lock_was_there = lock_path.exists();
         let lock = OpenOptions::new()
+            .read(true)
             .write(true)
             .create(true)
             .truncate(false)
@@ -39,7 +41,11 @@ impl DataDir {
             .open(&lock_path)
             .map_err(|error| unusable(&lock_path, "write", &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), lock_was_there, _lock: lock }),
+            Ok(()) => {
+                let dir = DataDir { path: path.to_owned(), lock_was_there, lock };
+                dir.check_signature()?;
+                Ok(dir)
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(OpenError::Locked(format!("{} is in use by another monolog; stop it or choose another data directory", path.display())))
             }
@@ -111,6 +117,43 @@ impl DataDir {
         Ok(())
     }
 
+    /// Notes in the lock file which database file is in use here. A copy of a directory in use has another one: its files are of
+    /// different moments, and SQLite would not notice.
+    pub(super) fn sign(&self) -> Result<(), OpenError> {
+        let signed = self.signature().and_then(|signature| {
+            self.lock.set_len(0)?;
+            self.lock.write_all_at(signature.as_bytes(), 0)
+        });
+        signed.map_err(|error| unusable(&self.path.join(LOCK), "write", &error))
+    }
+
+    /// The database is complete and in nobody's use: it may be copied.
+    pub(super) fn unsign(&self) {
+        // Where it fails, copies are refused that could be used.
+        let _ = self.lock.set_len(0);
+    }
+
+    fn check_signature(&self) -> Result<(), OpenError> {
+        let mut noted = [0; 64];
+        let read = self.lock.read_at(&mut noted, 0).map_err(|error| unusable(&self.path.join(LOCK), "read", &error))?;
+        let noted = String::from_utf8_lossy(&noted[..read]);
+        match self.signature() {
+            Ok(found) if self.has_database() && !noted.is_empty() && !is_same_file(&noted, &found) => Err(OpenError::Unusable(format!(
+                "{} was copied from a running broker, and its files are of different moments; take a copy with `monolog backup`, or stop the broker first. If it was not running any more when this was copied, remove {} and start again",
+                self.path.display(),
+                self.path.join(LOCK).display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Inode and time of birth of the database file, which no copy shares and every rename keeps.
+    fn signature(&self) -> io::Result<String> {
+        let file = fs::metadata(self.database())?;
+        let born = file.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        Ok(format!("{} {}", file.ino(), born.map_or(0, |since| since.as_nanos())))
+    }
+
     /// Makes the names of the files durable.
     pub(super) fn sync(&self) -> Result<(), OpenError> {
         let synced = File::open(&self.path).and_then(|dir| dir.sync_all());
@@ -135,6 +178,15 @@ fn make(path: &Path) -> io::Result<()> {
         File::open(parent)?.sync_all()?;
     }
     Ok(())
+}
+
+/// By the time of birth where the file system has one: some give other inode numbers after each mount.
+fn is_same_file(one: &str, other: &str) -> bool {
+    match (one.split_once(' '), other.split_once(' ')) {
+        (Some((_, one)), Some((_, other))) if one != "0" && other != "0" => one == other,
+        (Some((one, _)), Some((other, _))) => one == other,
+        _ => false,
+    }
 }
 
 fn unusable(path: &Path, doing: &str, error: &io::Error) -> OpenError {

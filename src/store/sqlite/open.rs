@@ -58,6 +58,7 @@ fn open_writer(dir: &DataDir, birth_cluster_id: Uuid) -> Result<Connection, Open
     dir.close_to_others()?;
     // SQLite syncs the directory when it makes a file, and takes no notice of a failure.
     dir.sync()?;
+    dir.sign()?;
     Ok(db)
 }
 

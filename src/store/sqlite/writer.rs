@@ -432,6 +432,7 @@ impl Writer for SqliteWriter {
         }
         // The last connection to close takes the empty log away.
         self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        self.shared.dir.unsign();
         Ok(())
     }
 }

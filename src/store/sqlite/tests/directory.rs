@@ -113,3 +113,39 @@ fn an_interrupted_birth_is_repeated() {
     Box::new(writer).close().unwrap();
     assert_eq!(open(dir.path(), &again).unwrap().load().unwrap().cluster_id, CLUSTER);
 }
+
+#[test]
+fn a_copy_of_a_directory_in_use_is_refused_by_name() {
+    let copy_all = |from: &Path| {
+        let to = tempfile::tempdir().unwrap();
+        for name in names(from) {
+            fs::copy(from.join(&name), to.path().join(&name)).unwrap();
+        }
+        to
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    for no in 1..=50 {
+        writer.commit(&plan(no, 9_000), no).unwrap();
+    }
+    let copy = copy_all(dir.path());
+    let before = listing(copy.path());
+    let refused = open(copy.path(), &options());
+    assert!(matches!(&refused, Err(OpenError::Unusable(what)) if what.contains("copied from a running broker")), "{refused:?}");
+    assert_eq!(listing(copy.path()), before);
+    // Killed, it comes back where it was and where it is moved to; a copy has to be let in by hand.
+    drop(writer);
+    let moved = dir.path().with_extension("moved");
+    fs::rename(dir.path(), &moved).unwrap();
+    let copy = copy_all(&moved);
+    assert!(matches!(open(copy.path(), &options()), Err(OpenError::Unusable(_))));
+    fs::remove_file(copy.path().join("lock")).unwrap();
+    assert_eq!(open(copy.path(), &options()).unwrap().load().unwrap().next_producer_id, 50);
+    let writer = open(&moved, &options()).unwrap();
+    // Stopped in order, it may be copied.
+    Box::new(writer).close().unwrap();
+    let copy = copy_all(&moved);
+    assert_eq!(open(copy.path(), &options()).unwrap().load().unwrap().next_producer_id, 50);
+    fs::remove_dir_all(moved).unwrap();
+}
