@@ -13,7 +13,7 @@ use crate::wire::message::delete_acls::{DeleteAclsFilterResult, DeleteAclsReques
 use crate::wire::message::describe_acls::{DescribeAclsRequest, DescribeAclsResponse};
 
 const DISABLED: ErrorCode = ErrorCode::SECURITY_DISABLED;
-const MESSAGE: Text = Text::from_static("No Authorizer is configured.");
+const MESSAGE: Text = Text::from_static("No Authorizer is configured on the broker");
 
 /// Answers at once.
 pub fn describe(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, _request: DescribeAclsRequest) {

@@ -92,7 +92,7 @@ pub(super) fn decide(
                 return Ok(PlanNo::COMMITTED);
             }
             let names = names.join(", ");
-            Err(invalid(format!("Cannot update these configs dynamically: {names}; they are settings of the broker's start")))
+            Err(invalid(format!("Cannot update these configs dynamically: [{names}]")))
         }
         BROKER_LOGGER => Err(invalid("The log level is a setting of the broker's start, not a config.")),
         CLIENT_METRICS => Err(invalid("Client metrics are not supported.")),
@@ -192,8 +192,8 @@ mod tests {
             ),
             (resource(2, "a", &[("flush.ms", None)]), 42, "Null value not supported for : flush.ms"),
             (resource(2, "a", &[("flush.ms", Some("1")), ("flush.ms", Some("1"))]), 42, "Error due to duplicate config keys"),
-            (resource(4, "1", &[("num.partitions", Some("3"))]), 42, "Cannot update these configs dynamically: num.partitions"),
-            (resource(4, "", &[("log.retention.ms", Some("3"))]), 42, "Cannot update these configs dynamically: log.retention.ms"),
+            (resource(4, "1", &[("num.partitions", Some("3"))]), 42, "Cannot update these configs dynamically: [num.partitions]"),
+            (resource(4, "", &[("log.retention.ms", Some("3"))]), 42, "Cannot update these configs dynamically: [log.retention.ms]"),
             (resource(4, "2", &[]), 42, "Unexpected broker id, expected 1, but received 2"),
             (resource(4, "x", &[]), 42, "Node id must be an integer, but it is: x"),
             (resource(8, "1", &[]), 42, "The log level"),

@@ -127,7 +127,11 @@ fn what_is_refused(target: &Target) {
         ),
         (changes(BROKER, "4711", &[set]), ErrorCode::INVALID_REQUEST, &format!("Unexpected broker id, expected {node}, but received 4711")),
         (changes(BROKER, "one", &[set]), ErrorCode::INVALID_REQUEST, "Node id must be an integer, but it is: one"),
-        (changes(BROKER, &node.to_string(), &[("node.id", SET, Some("7"))]), ErrorCode::INVALID_REQUEST, ""),
+        (
+            changes(BROKER, &node.to_string(), &[("num.partitions", SET, Some("7"))]),
+            ErrorCode::INVALID_REQUEST,
+            "Cannot update these configs dynamically: [num.partitions]",
+        ),
         (changes(77, "x", &[set]), ErrorCode::INVALID_REQUEST, "Unknown resource type"),
     ];
     for (resource, code, message) in cases {
@@ -210,8 +214,7 @@ fn what_the_broker_does_not_change(target: &Target) {
     let mut client = target.client();
     for name in ["1", ""] {
         let told = one(change_all(&mut client, vec![changes(BROKER, name, &[("log.retention.ms", SET, Some("7"))])], false));
-        assert_eq!(told.0, ErrorCode::INVALID_REQUEST);
-        assert!(told.1.starts_with("Cannot update these configs dynamically: log.retention.ms"), "{told:?}");
+        assert_eq!(told, (ErrorCode::INVALID_REQUEST, "Cannot update these configs dynamically: [log.retention.ms]".to_string()));
     }
 }
 
