@@ -114,6 +114,10 @@ impl Merge {
             Err(what) => return self.wrong.push(what),
         };
         let (entries, wrong) = yaml::parse(&text);
+        let holds_secret = entries.iter().any(|entry| SETTINGS[entry.setting].is_secret() && !entry.value.is_empty());
+        if holds_secret && yaml::is_open_to_others(&file) {
+            self.merged.warnings.push(format!("file {} holds a secret, and others may read it: chmod 600", file.display()));
+        }
         self.wrong.extend(wrong.into_iter().map(|(line, what)| format!("{}: {what}", Source::File(file.clone(), line))));
         for entry in entries {
             self.apply(entry.setting, Source::File(file.clone(), entry.line), &entry.value);
@@ -233,6 +237,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::super::settings::Storage;
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn run(args: &[&str], env: &[(&str, &str)]) -> Result<Merged, Vec<String>> {
         let args: Vec<String> = args.iter().map(|arg| arg.to_string()).collect();
@@ -335,10 +340,13 @@ mod tests {
 
     #[test]
     fn warnings_name_the_source() {
-        let (_dir, path) = file("storage:\n  sync_writes: false\nscheduler:\n  tick_interval: 10ms\n");
+        let (_dir, path) = file("storage:\n  sync_writes: false\nscheduler:\n  tick_interval: 10ms\nsecurity:\n  token: x\n");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).unwrap();
         let env = [("MONOLOG_KAFKA_ADRR", ":1"), ("MONOLOG_PORT_9092_TCP", "tcp://10.0.0.1"), ("OTHER", "x")];
         let warnings = run(&["-config", &path], &env).unwrap().warnings;
-        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        assert!(warnings[0].contains("m.yaml holds a secret"), "{warnings:?}");
+        let warnings = &warnings[1..];
         assert!(warnings[0].contains("line 2 (storage.sync_writes)") && warnings[1].contains("line 4 (scheduler.tick_interval)"));
         assert!(warnings[2].contains("MONOLOG_KAFKA_ADRR is not known; did you mean MONOLOG_KAFKA_ADDR?"), "{warnings:?}");
     }

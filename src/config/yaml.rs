@@ -7,6 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A file of settings has a few kilobytes; whatever is larger is something else.
@@ -37,6 +38,11 @@ pub fn read(path: &Path) -> Result<String, String> {
         let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         format!("{}, line {line}: not UTF-8", path.display())
     })
+}
+
+/// Whether others than the owner of a file and its group may read it.
+pub fn is_open_to_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
 /// The values in a file, and everything in it that is wrong, each with its line.

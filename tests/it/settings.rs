@@ -5,11 +5,13 @@ use crate::broker::{Broker, Ended, PATIENCE, serve};
 use crate::member::Member;
 use crate::settings_files::write;
 use crate::target::{Target, batch, one, until, values};
+use bytes::Bytes;
 use monolog::client::{Client, ClientError, Topic, append_request};
 use monolog::wire::batch_builder::BatchBuilder;
 use monolog::wire::compress::Codec;
 use monolog::wire::error_code::ErrorCode;
 use monolog::wire::message::Request;
+use monolog::wire::message::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use monolog::wire::message::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use monolog::wire::message::metadata::MetadataRequest;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -198,13 +200,21 @@ fn max_request_size() {
     broker.kill();
 }
 
+fn now(value: &str) -> Bytes {
+    aged_batch(value, 0)
+}
+
+fn aged_batch(value: &str, age_ms: i64) -> Bytes {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.push(now_ms - age_ms, None, Some(value.as_bytes()), &[]);
+    builder.build().unwrap()
+}
+
 /// A topic with one record of this age.
 fn aged(client: &mut Client, name: &str, age_ms: i64, configs: &[(&str, &str)]) -> Topic {
     let topic = client.create_topic(name, 1, configs).unwrap();
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    let mut builder = BatchBuilder::new(Codec::None);
-    builder.push(now_ms - age_ms, None, Some(b"x"), &[]);
-    assert_eq!(client.append(&topic, 0, builder.build().unwrap()).unwrap().error_code, ErrorCode::NONE);
+    assert_eq!(client.append(&topic, 0, aged_batch("x", age_ms)).unwrap().error_code, ErrorCode::NONE);
     topic
 }
 
@@ -245,6 +255,15 @@ fn retention_by_size() {
     let dir = TempDir::new().unwrap();
     let (broker, mut client) = start(&dir, "retention:\n  max_bytes: 64KiB\n");
     assert_eq!(broker_config(&mut client, "log.retention.bytes"), ("65536".to_string(), 4));
+    let (bound, own) =
+        (client.create_topic("bound", 1, &[]).unwrap(), client.create_topic("own", 1, &[("retention.bytes", "-1")]).unwrap());
+    for topic in [&own, &bound] {
+        for _ in 0..10 {
+            client.append(topic, 0, now(&"x".repeat(20_000))).unwrap();
+        }
+    }
+    until("three of ten batches of 20,000 bytes are left", || client.offset_for(&bound, 0, -2).unwrap().offset == 6);
+    assert_eq!(client.offset_for(&own, 0, -2).unwrap().offset, 0);
     broker.kill();
     let (broker, mut client) = start(&dir, "retention:\n  max_bytes: 64KiB\n  enabled: false\n");
     assert_eq!(broker_config(&mut client, "log.retention.bytes"), ("-1".to_string(), 5));
@@ -295,4 +314,31 @@ fn sync_writes_false_syncs_all_the_same() {
     let (broker, mut client) = start(&dir, "storage:\n  sync_writes: false\n");
     assert_eq!(values(&mut client, &topic, 0), ["kept"]);
     assert!(broker.stop().stderr.contains("storage.sync_writes"));
+}
+
+/// With the default nothing would go back while this test waits.
+#[test]
+fn gc_interval() {
+    let dir = TempDir::new().unwrap();
+    let (broker, mut client) = start(&dir, "storage:\n  gc_interval: 100ms\n");
+    let size = || std::fs::metadata(dir.path().join("data/monolog.db")).unwrap().len();
+    let topic = client.create_topic("t", 1, &[]).unwrap();
+    for _ in 0..24 {
+        client.append(&topic, 0, now(&"x".repeat(1_000_000))).unwrap();
+    }
+    until("most of it is in the file", || size() > 8_000_000);
+    let named = DeleteTopicState { name: Some("t".into()), ..DeleteTopicState::default() };
+    client.delete_topics(DeleteTopicsRequest { topics: vec![named], timeout_ms: 30_000, ..DeleteTopicsRequest::default() }).unwrap();
+    until("the file is small again", || size() < 2_000_000);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+#[test]
+fn reactors() {
+    let dir = TempDir::new().unwrap();
+    let broker = Broker::start(serve(&dir.path().join("data"), &["-reactors", "3"])).unwrap();
+    let names = std::fs::read_dir(format!("/proc/{}/task", broker.pid())).unwrap();
+    let names = names.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("reactor-")).count(), 3);
+    broker.kill();
 }
