@@ -186,3 +186,75 @@ fn spoil_offset_fetch(response: &mut OffsetFetchResponse) {
         group.topics.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::input::ReplyTo;
+    use crate::mail::output::Output;
+    use crate::wire::message::{
+        alter_configs, alter_partition_reassignments, alter_replica_log_dirs, create_partitions, delete_groups, delete_records,
+        describe_log_dirs, describe_producers, elect_leaders, incremental_alter_configs, list_config_resources, offset_delete,
+    };
+
+    /// The error form of an answer that waited for a refused plan, as it prints.
+    fn refused(response: Response) -> String {
+        let mut fx = Effects::new();
+        let to = ReplyTo { conn: Default::default(), seq: 0 };
+        refuse(Held { to, response: Some(response), entry_plans: Vec::new() }, PlanNo(1), &mut fx);
+        match fx.take_outputs().remove(0) {
+            Output::Answer { response: Some(response), .. } => format!("{response:?}"),
+            other => panic!("not an answer: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_that_an_admin_was_to_be_told_is_told_as_done() {
+        let (storage, coordinator) = (format!("{STORAGE:?}"), format!("{COORDINATOR:?}"));
+        let stored = [
+            Response::AlterConfigs(alter_configs::AlterConfigsResponse { responses: vec![Default::default()], ..Default::default() }),
+            Response::IncrementalAlterConfigs(incremental_alter_configs::IncrementalAlterConfigsResponse {
+                responses: vec![Default::default()],
+                ..Default::default()
+            }),
+            Response::CreatePartitions(create_partitions::CreatePartitionsResponse {
+                results: vec![Default::default()],
+                ..Default::default()
+            }),
+            Response::DeleteRecords(delete_records::DeleteRecordsResponse {
+                topics: vec![delete_records::DeleteRecordsTopicResult { partitions: vec![Default::default()], ..Default::default() }],
+                ..Default::default()
+            }),
+            Response::DescribeLogDirs(describe_log_dirs::DescribeLogDirsResponse {
+                results: vec![Default::default()],
+                ..Default::default()
+            }),
+            Response::DescribeProducers(describe_producers::DescribeProducersResponse {
+                topics: vec![describe_producers::TopicResponse { partitions: vec![Default::default()], ..Default::default() }],
+                ..Default::default()
+            }),
+            Response::AlterReplicaLogDirs(alter_replica_log_dirs::AlterReplicaLogDirsResponse {
+                results: vec![alter_replica_log_dirs::AlterReplicaLogDirTopicResult {
+                    partitions: vec![Default::default()],
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }),
+            Response::ElectLeaders(elect_leaders::ElectLeadersResponse::default()),
+            Response::AlterPartitionReassignments(alter_partition_reassignments::AlterPartitionReassignmentsResponse::default()),
+            Response::ListConfigResources(list_config_resources::ListConfigResourcesResponse::default()),
+        ];
+        for response in stored {
+            let told = refused(response);
+            assert!(told.contains(&storage), "{told}");
+        }
+        let of_groups = [
+            Response::DeleteGroups(delete_groups::DeleteGroupsResponse { results: vec![Default::default()], ..Default::default() }),
+            Response::OffsetDelete(offset_delete::OffsetDeleteResponse::default()),
+        ];
+        for response in of_groups {
+            let told = refused(response);
+            assert!(told.contains(&coordinator), "{told}");
+        }
+    }
+}
