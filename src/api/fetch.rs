@@ -19,6 +19,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or_default().min(state.broker.fetch_bytes_max);
     let params = FetchParams {
         to: call.to,
+        correlation_id: call.correlation_id,
+        client_id: call.client_id,
         uses_ids: call.api_version >= TOPIC_IDS_VERSION,
         max_wait_ms: u64::try_from(request.max_wait_ms).unwrap_or_default(),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or_default().min(max_bytes),

@@ -43,6 +43,7 @@ pub mod sync_group;
 #[cfg(test)]
 mod testing;
 pub mod update_features;
+pub mod views;
 
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -60,6 +61,8 @@ pub struct Call {
     pub to: ReplyTo,
     /// Version of the request.
     pub api_version: i16,
+    /// The number by which the client finds the answer.
+    pub correlation_id: i32,
     /// `client_id` of the header.
     pub client_id: Option<Text>,
     /// The connection it came by.

@@ -28,6 +28,9 @@ pub struct ProduceWork {
     request: ProduceRequest,
     batches: std::vec::IntoIter<Result<CheckedBatch, BatchError>>,
     is_transactional: bool,
+    is_atomic: bool,
+    // Of an atomic one, once it has begun: something in it is refused, so nothing is taken.
+    is_vetoed: bool,
     // What was decided, in the order of the request.
     response: ProduceResponse,
     entry_plans: Vec<PlanNo>,
@@ -42,14 +45,27 @@ impl ProduceWork {
             response: ProduceResponse { responses: Vec::with_capacity(request.topic_data.len()), ..ProduceResponse::default() },
             entry_plans: Vec::with_capacity(batches.len()),
             after: PlanNo::COMMITTED,
+            is_atomic: false,
+            is_vetoed: false,
             batches: batches.into_iter(),
             call,
             request,
         }
     }
 
+    /// Takes all of it in one plan, or nothing. For batches of producers without ids.
+    pub fn atomic(self, is_atomic: bool) -> ProduceWork {
+        ProduceWork { is_atomic, ..self }
+    }
+
     /// Decides as much as the plan being filled has room for; true when all is decided and the answer is on the sheet.
     pub fn advance(&mut self, state: &mut State, fx: &mut Effects, now: Now) -> bool {
+        if self.is_atomic {
+            if !fx.has_room() {
+                return false;
+            }
+            self.is_vetoed = self.is_refused(state, now);
+        }
         let mut topic = self.response.responses.len().saturating_sub(1);
         while let Some(data) = self.request.topic_data.get(topic) {
             if self.response.responses.len() == topic {
@@ -63,12 +79,16 @@ impl ProduceWork {
             let (found, found_in) = find(data, self.call.api_version, &state.topics);
             self.after = self.after.max(found_in);
             for partition in &data.partition_data[entries.len()..] {
-                if !fx.has_room() {
+                if !self.is_atomic && !fx.has_room() {
                     return false;
                 }
                 let batch = self.batches.next().unwrap_or(Err(BatchError::NoBatch));
                 let checks = Checks { request: &self.request, call: &self.call, is_transactional: self.is_transactional };
                 let outcome = checks.pass(found, partition.index, batch, state).and_then(|(topic, part, batch)| {
+                    if self.is_vetoed {
+                        state.log.check(part, &batch, &topic.log_config, state.read_only, now)?;
+                        return Err(Box::new(Rejection::code(ErrorCode::OPERATION_NOT_ATTEMPTED)));
+                    }
                     state.log.append(part, batch, &topic.log_config, state.read_only, fx, &mut state.timers, now)
                 });
                 let plan = outcome.as_ref().map_or(PlanNo::COMMITTED, |appended| appended.plan);
@@ -85,6 +105,19 @@ impl ProduceWork {
     /// Plans from `from` on were refused before this was finished: what they held of it has failed.
     pub fn refuse(&mut self, from: PlanNo) {
         refusal::spoil_produce(&mut self.response, &self.entry_plans, from);
+    }
+
+    /// Whether any of it would be refused.
+    fn is_refused(&self, state: &State, now: Now) -> bool {
+        let mut batches = self.batches.clone();
+        let checks = Checks { request: &self.request, call: &self.call, is_transactional: self.is_transactional };
+        let entries = self.request.topic_data.iter().flat_map(|data| data.partition_data.iter().map(move |partition| (data, partition)));
+        entries.into_iter().any(|(data, partition)| {
+            let (found, _) = find(data, self.call.api_version, &state.topics);
+            let batch = batches.next().unwrap_or(Err(BatchError::NoBatch));
+            let passed = checks.pass(found, partition.index, batch, state);
+            passed.and_then(|(topic, part, batch)| state.log.check(part, &batch, &topic.log_config, state.read_only, now)).is_err()
+        })
     }
 
     fn finish(&mut self, fx: &mut Effects) {

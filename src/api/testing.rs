@@ -96,7 +96,7 @@ impl World {
 pub fn call(api_version: i16) -> Call {
     let peer = Peer { host: Text::from("/127.0.0.1"), advertised_host: Text::from("broker.test"), advertised_port: 9092 };
     let to = ReplyTo { conn: ConnId::default(), seq: 0 };
-    Call { to, api_version, client_id: Some(Text::from("test")), peer: Arc::new(peer) }
+    Call { to, api_version, correlation_id: 77, client_id: Some(Text::from("test")), peer: Arc::new(peer) }
 }
 
 /// A topic to create.

@@ -120,5 +120,19 @@ pub const HTTP_BODY_BYTES_MAX: usize = 2 * MIB;
 pub const HTTP_HEAD_MS: u64 = 5_000;
 /// ... and a complete body within
 pub const HTTP_BODY_MS: u64 = 10_000;
-/// Requests forwarded to tiny_http at once.
+/// Requests forwarded to tiny_http at once,
 pub const HTTP_IN_FLIGHT_MAX: usize = 8;
+/// ... of them such as write, so that reads pass when writes wait for the disk;
+pub const HTTP_WRITES_IN_FLIGHT_MAX: usize = 6;
+/// ... and beside them such as ask for health, which wait for nobody.
+pub const HTTP_HEALTH_IN_FLIGHT_MAX: usize = 2;
+/// Mailboxes that the engine writes to: those of the reactors, and of the threads that answer HTTP requests.
+pub const MAILBOXES_MAX: usize = REACTORS_MAX + HTTP_IN_FLIGHT_MAX + HTTP_HEALTH_IN_FLIGHT_MAX;
+/// The engine answers an HTTP request within
+pub const HTTP_ANSWER_MS: u64 = 30_000;
+/// Messages in one page, and in one write, over HTTP.
+pub const HTTP_MESSAGES_MAX: usize = 10_000;
+/// Bytes of JSON after which a page of messages ends, where the memory budget is 32 MiB or more.
+pub const HTTP_PAGE_BYTES_MAX: usize = 4 * MIB;
+/// Partitions that fetches wait for, as a list of them shows.
+pub const PENDING_SHOWN_MAX: usize = 10_000;

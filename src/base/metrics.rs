@@ -15,6 +15,11 @@ impl Counter {
         self.0.fetch_add(n, Relaxed);
     }
 
+    /// Raises it to `n`, unless it is there already.
+    pub fn raise(&self, n: u64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+
     /// The value now.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
@@ -27,6 +32,10 @@ pub static CONNECTIONS_ACCEPTED: Counter = Counter::new();
 pub static CONNECTIONS_FAULTED: Counter = Counter::new();
 /// Transactions committed.
 pub static COMMITS: Counter = Counter::new();
+/// How long transactions that were committed took together, microseconds.
+pub static COMMIT_US: Counter = Counter::new();
+/// How long the longest of them took, microseconds.
+pub static COMMIT_MAX_US: Counter = Counter::new();
 /// Transactions refused by the store.
 pub static COMMITS_FAILED: Counter = Counter::new();
 /// Batches appended.

@@ -57,6 +57,7 @@ impl Engine {
         self.now = now;
         match input {
             Input::Request(envelope) => self.request(*envelope),
+            Input::Question { to, question } => api::views::handle(&self.state, &mut self.fx, now, to, question),
             Input::Disconnected(conn) => self.state.disconnected(conn, &mut self.fx, now),
             Input::Committed(outcome) => self.plan_came_back(*outcome),
             Input::Probed(has_room) => self.probed(has_room),
@@ -113,11 +114,11 @@ impl Engine {
         if self.life == Life::Ended {
             return;
         }
-        let Envelope { to, api_version, client_id, peer, request, batches, charge: _ } = envelope;
-        let call = api::Call { to, api_version, client_id, peer };
+        let Envelope { to, api_version, correlation_id, client_id, peer, request, batches, charge: _, is_atomic } = envelope;
+        let call = api::Call { to, api_version, correlation_id, client_id, peer };
         match request {
             Request::Produce(request) => {
-                self.waiting.push_back(ProduceWork::new(call, request, batches));
+                self.waiting.push_back(ProduceWork::new(call, request, batches).atomic(is_atomic));
                 self.fill();
             }
             request => api::dispatch(&mut self.state, &mut self.fx, self.now, call, request),

@@ -92,11 +92,13 @@ impl Rig {
         self.input(Input::Request(Box::new(Envelope {
             to,
             api_version,
+            correlation_id: 0,
             client_id: None,
             peer: Arc::new(peer),
             request,
             batches,
             charge: None,
+            is_atomic: false,
         })));
         to
     }

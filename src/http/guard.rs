@@ -1,9 +1,10 @@
 //! The guard: the only thing of the HTTP side that meets the network. A mio thread that lets in 256 clients, takes complete
 //! and bounded requests from them, hands at most eight at a time to tiny_http behind it, and brings the answers back.
 
+use super::head::Lane;
+use super::share::Share;
 use super::visit::{Means, Phase, Visit};
-use crate::base::budget::Budget;
-use crate::base::limits::{HTTP_CONNECTIONS_MAX, HTTP_IN_FLIGHT_MAX};
+use crate::base::limits::{HTTP_CONNECTIONS_MAX, HTTP_HEALTH_IN_FLIGHT_MAX, HTTP_IN_FLIGHT_MAX, HTTP_WRITES_IN_FLIGHT_MAX};
 use log::warn;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream, UnixStream};
@@ -31,7 +32,7 @@ pub struct Guard {
     ready: bool,
     paused_until: Option<Instant>,
     behind: PathBuf,
-    budget: Budget,
+    share: Share,
     clients_max: usize,
     visits: Vec<Option<Box<Visit>>>,
     /// Slots in order of arrival.
@@ -59,7 +60,7 @@ impl GuardStop {
 
 impl Guard {
     /// A guard before the private socket `behind`, for at most `clients_max` clients, itself at most [`HTTP_CONNECTIONS_MAX`].
-    pub fn new(mut listener: TcpListener, behind: PathBuf, budget: Budget, clients_max: usize) -> io::Result<(Guard, GuardStop)> {
+    pub fn new(mut listener: TcpListener, behind: PathBuf, share: Share, clients_max: usize) -> io::Result<(Guard, GuardStop)> {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -70,7 +71,7 @@ impl Guard {
             ready: false,
             paused_until: None,
             behind,
-            budget,
+            share,
             clients_max: clients_max.clamp(1, HTTP_CONNECTIONS_MAX),
             visits: Vec::new(),
             order: VecDeque::new(),
@@ -127,7 +128,7 @@ impl Guard {
     fn advance(&mut self, slot: usize, now: Instant) {
         let Some(Some(visit)) = self.visits.get_mut(slot) else { return };
         let before = visit.phase;
-        visit.advance(&mut Means { scratch: &mut self.scratch, budget: &self.budget, now });
+        visit.advance(&mut Means { scratch: &mut self.scratch, share: &self.share, now });
         match visit.phase {
             Phase::Gone => self.close(slot),
             Phase::Queued if before != Phase::Queued => self.queued.push_back(slot),
@@ -194,11 +195,10 @@ impl Guard {
         self.order.push_back(slot);
     }
 
-    /// Hands complete requests to tiny_http, as many as have a place.
+    /// Hands complete requests to tiny_http, as many as have a place, the oldest first.
     fn hand_on(&mut self, now: Instant) {
-        let mut in_flight = self.visits.iter().flatten().filter(|visit| visit.upstream.is_some()).count();
-        while in_flight < HTTP_IN_FLIGHT_MAX {
-            let Some(slot) = self.queued.pop_front() else { return };
+        while let Some(slot) = self.next_in_line() {
+            self.queued.retain(|other| *other != slot);
             let Some(Some(visit)) = self.visits.get_mut(slot) else { continue };
             let upstream = UnixStream::connect(&self.behind).and_then(|mut upstream| {
                 self.poll.registry().register(&mut upstream, Token(slot * 2 + 1), Interest::READABLE | Interest::WRITABLE)?;
@@ -209,7 +209,6 @@ impl Guard {
                     visit.ready.upstream_readable = false;
                     visit.ready.upstream_writable = false;
                     visit.forward(upstream);
-                    in_flight += 1;
                 }
                 Err(error) => {
                     warn!("an HTTP request could not be handed on: {error}");
@@ -218,13 +217,49 @@ impl Guard {
                 }
             }
         }
+        if !self.queued.is_empty() {
+            self.cut_slow_readers(now);
+        }
+    }
+
+    /// The first in line that has a place.
+    fn next_in_line(&self) -> Option<usize> {
+        if self.queued.is_empty() {
+            return None;
+        }
+        let lanes = self.visits.iter().flatten().filter(|visit| visit.upstream.is_some()).map(|visit| visit.lane);
+        let (mut health, mut writes, mut others) = (0, 0, 0);
+        lanes.for_each(|lane| match lane {
+            Lane::Health => health += 1,
+            Lane::Read => others += 1,
+            Lane::Write => writes += 1,
+        });
+        let has_place = |lane| match lane {
+            Lane::Health => health < HTTP_HEALTH_IN_FLIGHT_MAX,
+            Lane::Read => others + writes < HTTP_IN_FLIGHT_MAX,
+            Lane::Write => others + writes < HTTP_IN_FLIGHT_MAX && writes < HTTP_WRITES_IN_FLIGHT_MAX,
+        };
+        let lane_of = |slot: usize| self.visits.get(slot).and_then(Option::as_ref).map(|visit| visit.lane);
+        // Whoever is gone has every place.
+        self.queued.iter().copied().find(|slot| lane_of(*slot).is_none_or(has_place))
+    }
+
+    /// Others wait: who takes an answer slowly gives its place up.
+    fn cut_slow_readers(&mut self, now: Instant) {
+        for slot in 0..self.visits.len() {
+            if self.visits.get(slot).and_then(Option::as_ref).is_some_and(|visit| visit.is_slow_reader(now)) {
+                self.close(slot);
+            }
+        }
     }
 
     /// How long to sleep; `None`: until something happens.
     fn next_deadline(&self, now: Instant) -> Option<Duration> {
         let visits = self.visits.iter().flatten().filter_map(|visit| visit.deadline);
         let paused = self.paused_until.filter(|_| self.ready);
-        visits.chain(paused).chain(self.finish_by).min().map(|at| at.saturating_duration_since(now))
+        // Slow readers are looked at again while somebody waits for a place.
+        let queued = (!self.queued.is_empty()).then(|| now + RETRY);
+        visits.chain(paused).chain(self.finish_by).chain(queued).min().map(|at| at.saturating_duration_since(now))
     }
 
     fn expire(&mut self, now: Instant) {

@@ -19,6 +19,29 @@ pub struct Head {
     pub expects_continue: bool,
     /// The head as tiny_http gets it.
     pub forwarded: Vec<u8>,
+    /// Which places behind the guard it may take.
+    pub lane: Lane,
+}
+
+/// What a request may wait for, behind the guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Nobody.
+    Health,
+    /// The engine, and readers of old data.
+    Read,
+    /// The disk.
+    Write,
+}
+
+impl Lane {
+    fn of(method: &str, target: &str) -> Lane {
+        match target.split('?').next() {
+            Some("/health" | "/livez" | "/readyz") => Lane::Health,
+            _ if matches!(method, "GET" | "HEAD" | "OPTIONS") => Lane::Read,
+            _ => Lane::Write,
+        }
+    }
 }
 
 /// Why a request is answered by the guard itself.
@@ -66,7 +89,8 @@ pub fn parse(bytes: &[u8], seen: usize) -> Result<Option<Head>, Refused> {
         Some(_) => return Err(refused("417 Expectation Failed", "only 100-continue can be expected")),
     };
     let forwarded = forward(&request, body_len)?;
-    Ok(Some(Head { len, body_len, expects_continue, forwarded }))
+    let lane = Lane::of(request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    Ok(Some(Head { len, body_len, expects_continue, forwarded, lane }))
 }
 
 /// Whether an empty line is among the bytes that are new.
@@ -139,7 +163,9 @@ mod tests {
     fn what_is_sent_on_is_written_anew() {
         let text = "POST /api/topics?x=1 HTTP/1.1\r\nHost: h\r\nX-Evil: \u{e9}\r\nTE: chunked\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc";
         let head = whole(text).unwrap().unwrap();
-        assert_eq!((head.len, head.body_len, head.expects_continue), (text.len() - 3, 3, true));
+        assert_eq!((head.len, head.body_len, head.expects_continue, head.lane), (text.len() - 3, 3, true, Lane::Write));
+        assert_eq!(whole("GET /readyz?x HTTP/1.1\r\n\r\n").unwrap().unwrap().lane, Lane::Health);
+        assert_eq!(whole("GET /healthy HTTP/1.1\r\n\r\n").unwrap().unwrap().lane, Lane::Read);
         let expected = "POST /api/topics?x=1 HTTP/1.1\r\nConnection: close\r\nHost: h\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(String::from_utf8(head.forwarded).unwrap(), expected);
         let head = whole("GET http://h:1/health HTTP/1.0\n\n").unwrap().unwrap();

@@ -1,107 +1,257 @@
-//! What each path answers. `serve` asks here with a complete request; nothing here knows of sockets or of tiny_http.
+//! What each path answers, and who may ask. `serve` asks here with a complete request; nothing here knows of sockets or of
+//! tiny_http.
 
-use super::health::Health;
-use serde_json::{Value, json};
+use super::desk::Desk;
+use super::reply::Reply;
+use super::site::Site;
+use super::{groups, messages, publish, stats, target, topics};
+use crate::base::limits::SMALL_FRAME_BYTES;
+use serde_json::json;
+use std::io::{self, Read};
 
-/// What a request is answered with.
-#[derive(Debug, PartialEq)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// The methods of this path, where the answer says so.
-    pub allow: Option<&'static str>,
-    /// JSON, or nothing.
-    pub body: Option<Value>,
+/// A request.
+pub struct Ask<'a> {
+    /// GET, POST, ...
+    pub method: &'a str,
+    /// Path and parameters.
+    pub target: &'a str,
+    /// The header of this name, in small letters.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+}
+
+/// Its body, and how long that says it is.
+pub struct Body<'a> {
+    /// Bytes.
+    pub len: usize,
+    /// Where they come from.
+    pub reader: &'a mut dyn Read,
 }
 
 /// The paths that exist.
-#[derive(Clone, Copy)]
 enum Route {
+    Index,
     Health,
-    Livez,
     Readyz,
+    Topics,
+    Topic(String),
+    Messages(String),
+    Groups,
+    Group(String),
+    Offset(String, String),
+    Pending,
+    Stats,
 }
 
+const READ: &str = "GET, HEAD, OPTIONS";
+const READ_POST: &str = "GET, HEAD, POST, OPTIONS";
+const READ_DELETE: &str = "GET, HEAD, DELETE, OPTIONS";
+
 impl Route {
-    fn of(path: &str) -> Option<Route> {
-        match path {
-            "/health" => Some(Route::Health),
-            "/livez" => Some(Route::Livez),
-            "/readyz" => Some(Route::Readyz),
-            _ => None,
-        }
+    /// The route of a path; `None`: there is none. A name that cannot be decoded is an error.
+    fn of(path: &str) -> Option<Result<Route, Reply>> {
+        let raw: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let names = || target::segments(path).ok_or_else(|| Reply::bad(format!("{path} is not percent-encoded UTF-8")));
+        let name = |at: usize| names().map(|mut names| if at < names.len() { names.swap_remove(at) } else { String::new() });
+        Some(match raw.as_slice() {
+            [""] => Ok(Route::Index),
+            ["health" | "livez"] => Ok(Route::Health),
+            ["readyz"] => Ok(Route::Readyz),
+            ["api", "topics"] => Ok(Route::Topics),
+            ["api", "topics", _] => name(2).map(Route::Topic),
+            ["api", "topics", _, "messages"] => name(2).map(Route::Messages),
+            ["api", "groups"] => Ok(Route::Groups),
+            ["api", "groups", _] => name(2).map(Route::Group),
+            ["api", "groups", _, "offsets", _] => name(2).and_then(|group| Ok(Route::Offset(group, name(4)?))),
+            ["api", "pending"] => Ok(Route::Pending),
+            ["api", "stats"] => Ok(Route::Stats),
+            _ => return None,
+        })
     }
 
     /// The methods it takes, as `Allow` lists them.
-    fn methods(self) -> &'static str {
+    fn methods(&self) -> &'static str {
         match self {
-            Route::Health | Route::Livez | Route::Readyz => "GET, HEAD, OPTIONS",
+            Route::Topics | Route::Messages(_) | Route::Offset(..) => READ_POST,
+            Route::Topic(_) => READ_DELETE,
+            Route::Index | Route::Health | Route::Readyz | Route::Groups | Route::Group(_) | Route::Pending | Route::Stats => READ,
         }
     }
 }
 
 /// Answers a request. A HEAD is answered as the GET; whoever writes it leaves the body out.
-pub fn answer(health: &Health, method: &str, target: &str) -> Reply {
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    if path == "*" && method == "OPTIONS" {
-        return Reply { status: 204, allow: Some("GET, HEAD, OPTIONS"), body: None };
+pub fn answer(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Reply {
+    decide(site, desk, ask, body).unwrap_or_else(|refused| refused)
+}
+
+fn decide(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Result<Reply, Reply> {
+    let path = target::path(ask.target);
+    if path == "*" && ask.method == "OPTIONS" {
+        return Ok(Reply { allow: Some(READ), ..Reply::empty(204) });
     }
-    let Some(route) = Route::of(path) else {
-        return error(404, None, format!("there is nothing at {path}"));
-    };
+    // Who may not come in is not told what there is.
+    if is_guarded(path) && !site.admits((ask.header)("authorization")) {
+        let what = "this wants a token: Authorization: Bearer ...";
+        return Err(Reply { challenges: true, ..Reply::error(401, "SASL_AUTHENTICATION_FAILED", what) });
+    }
+    let route = Route::of(path).ok_or_else(|| Reply::error(404, "INVALID_REQUEST", format!("there is nothing at {path}")))??;
     let methods = route.methods();
-    if method == "OPTIONS" {
-        return Reply { status: 204, allow: Some(methods), body: None };
+    if ask.method == "OPTIONS" {
+        return Ok(Reply { allow: Some(methods), ..Reply::empty(204) });
     }
-    if !methods.split(", ").any(|allowed| allowed == method) {
-        return error(405, Some(methods), format!("{path} does not take {method}"));
+    if !methods.split(", ").any(|allowed| allowed == ask.method) {
+        let what = format!("{path} does not take {}, only {methods}", ask.method);
+        return Err(Reply { allow: Some(methods), ..Reply::error(405, "INVALID_REQUEST", what) });
     }
+    if ask.method == "GET" || ask.method == "HEAD" {
+        return read(site, desk, &route, ask.target);
+    }
+    if !is_at_home((ask.header)("origin"), (ask.header)("host")) {
+        return Err(Reply::error(403, "CLUSTER_AUTHORIZATION_FAILED", "pages of another host may not write here"));
+    }
+    if ask.method == "DELETE" {
+        return match &route {
+            Route::Topic(topic) => topics::delete(desk, topic),
+            _ => Err(topics::odd()),
+        };
+    }
+    // A large body is taken in when the one before it is done with.
+    let _lane = (body.len > SMALL_FRAME_BYTES).then(|| site.writing());
+    let _held = (body.len > SMALL_FRAME_BYTES).then(|| site.share.hold(body.len * 4));
+    let bytes = take(body).map_err(|error| Reply::bad(format!("the body did not come: {error}")))?;
+    match &route {
+        Route::Topics => topics::create(desk, &bytes),
+        Route::Messages(topic) => publish::write(site, desk, topic, &bytes),
+        Route::Offset(group, topic) => groups::commit(desk, group, topic, ask.target, &bytes),
+        _ => Err(topics::odd()),
+    }
+}
+
+fn read(site: &Site, desk: &mut Desk, route: &Route, target: &str) -> Result<Reply, Reply> {
     match route {
-        Route::Health | Route::Livez => ok(),
-        Route::Readyz => match health.trouble() {
-            None => ok(),
-            Some((status, reason)) => Reply { status: 503, allow: None, body: Some(json!({"status": status, "reason": reason})) },
-        },
+        Route::Index => Ok(stats::index()),
+        Route::Health => Ok(healthy()),
+        Route::Readyz => Ok(match site.health.trouble() {
+            None => healthy(),
+            Some((status, reason)) => Reply::json(503, &json!({"status": status, "reason": reason})),
+        }),
+        Route::Topics => topics::list(site, desk),
+        Route::Topic(topic) => topics::describe(site, desk, topic),
+        Route::Messages(topic) => messages::read(site, desk, topic, target),
+        Route::Groups => groups::list(site, desk),
+        Route::Group(group) => groups::describe(site, desk, group),
+        Route::Offset(group, topic) => groups::offset(desk, group, topic, target),
+        Route::Pending => groups::pending(site, desk),
+        Route::Stats => stats::stats(site, desk),
     }
 }
 
-fn ok() -> Reply {
-    Reply { status: 200, allow: None, body: Some(json!({"status": "ok"})) }
+fn healthy() -> Reply {
+    Reply::json(200, &json!({"status": "ok"}))
 }
 
-fn error(status: u16, allow: Option<&'static str>, what: String) -> Reply {
-    Reply { status, allow, body: Some(json!({"error": what, "code": "INVALID_REQUEST"})) }
+/// Whether a path wants the token.
+fn is_guarded(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/api" || path == "/metrics"
+}
+
+/// Whether a write comes from no page at all, or from one of the host that it goes to: any page that a browser shows may send
+/// requests to a broker on the same machine.
+fn is_at_home(origin: Option<&str>, host: Option<&str>) -> bool {
+    let Some(origin) = origin else { return true };
+    let from = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    from.zip(host).is_some_and(|(from, host)| from.eq_ignore_ascii_case(host))
+}
+
+fn take(body: Body) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(body.len);
+    body.reader.take(body.len as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < body.len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::budget::Budget;
+    use crate::http::share::Share;
+    use crate::mail::mailbox::engine_mailbox;
+    use std::sync::Arc;
     use std::sync::atomic::Ordering::Relaxed;
+
+    /// What a site without an engine answers: none of these gets that far.
+    fn ask(site: &Site, method: &str, target: &str, headers: &[(&str, &'static str)]) -> Reply {
+        let (engine, _inbox) = engine_mailbox();
+        let (mut desk, _sender) = Desk::new(0, engine).unwrap();
+        let header = |name: &str| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
+        answer(site, &mut desk, &Ask { method, target, header: &header }, Body { len: 0, reader: &mut io::empty() })
+    }
+
+    fn site(token: Option<&str>) -> Site {
+        Site::new(Arc::default(), Share::of(Budget::new(32 << 20)), token.map(str::to_owned), 1)
+    }
 
     #[test]
     fn health_and_readiness() {
-        let health = Health::default();
+        let site = site(Some("secret"));
         for path in ["/health", "/livez", "/health?verbose=1"] {
-            assert_eq!(answer(&health, "GET", path), ok());
-            assert_eq!(answer(&health, "HEAD", path), ok());
+            let reply = ask(&site, "GET", path, &[]);
+            assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{\"status\":\"ok\"}\n"[..]));
+            assert_eq!(ask(&site, "HEAD", path, &[]).status, 200);
         }
-        let reply = answer(&health, "GET", "/readyz");
-        assert_eq!((reply.status, reply.body.unwrap()["status"].as_str()), (503, Some("starting")));
-        health.serving.store(true, Relaxed);
-        assert_eq!(answer(&health, "GET", "/readyz"), ok());
+        let reply = ask(&site, "GET", "/readyz", &[]);
+        assert_eq!((reply.status, reply.body.starts_with(b"{\"reason\"")), (503, true));
+        site.health.serving.store(true, Relaxed);
+        assert_eq!(ask(&site, "GET", "/readyz", &[]).status, 200);
+        assert_eq!(ask(&site, "GET", "/", &[]).content_type, "text/html; charset=utf-8");
     }
 
     #[test]
     fn wrong_methods_and_paths() {
-        let health = Health::default();
-        for method in ["POST", "DELETE", "TRACE", "get"] {
-            let reply = answer(&health, method, "/health");
-            assert_eq!((reply.status, reply.allow), (405, Some("GET, HEAD, OPTIONS")));
+        let site = site(None);
+        for (path, allowed) in
+            [("/health", READ), ("/api/topics", READ_POST), ("/api/topics/t", READ_DELETE), ("/api/groups/g/offsets/t", READ_POST)]
+        {
+            for method in ["PUT", "PATCH", "TRACE", "get"] {
+                let reply = ask(&site, method, path, &[]);
+                assert_eq!((reply.status, reply.allow), (405, Some(allowed)), "{method} {path}");
+            }
+            let reply = ask(&site, "OPTIONS", path, &[("origin", "http://elsewhere")]);
+            assert_eq!((reply.status, reply.allow), (204, Some(allowed)));
         }
-        assert_eq!(answer(&health, "OPTIONS", "/readyz").status, 204);
-        assert_eq!(answer(&health, "OPTIONS", "*").status, 204);
-        for path in ["/", "/health/", "/api/topics", "*"] {
-            assert_eq!(answer(&health, "GET", path).status, 404);
+        assert_eq!(ask(&site, "OPTIONS", "*", &[]).status, 204);
+        for path in ["/health/", "/api", "/api/", "/api/topics/", "/api/topics/t/", "/api/topics/t/messages/1", "/metrics", "*", "/%"] {
+            let status = ask(&site, "PUT", path, &[]).status;
+            assert!(status == 404 || path == "/api/topics/" && status == 405, "{path}");
         }
+        assert_eq!(ask(&site, "GET", "/api/topics/%zz", &[]).status, 400);
+        assert_eq!(ask(&site, "GET", "/api/groups/%ff/offsets/t", &[]).status, 400);
+    }
+
+    #[test]
+    fn the_token_is_asked_for_everywhere_but_at_the_door() {
+        let site = site(Some("secret"));
+        for path in ["/api/topics", "/api/nothing", "/api", "/metrics"] {
+            for headers in [&[][..], &[("authorization", "Bearer other")]] {
+                let reply = ask(&site, "PUT", path, headers);
+                assert_eq!((reply.status, reply.challenges), (401, true), "{path}");
+            }
+            assert!([404, 405].contains(&ask(&site, "PUT", path, &[("authorization", "Bearer secret")]).status));
+        }
+        assert_eq!(ask(&site, "GET", "/", &[]).status, 200);
+    }
+
+    #[test]
+    fn pages_of_other_hosts_may_not_write() {
+        assert!(is_at_home(None, Some("localhost:8080")));
+        assert!(is_at_home(Some("http://localhost:8080"), Some("LOCALHOST:8080")));
+        assert!(is_at_home(Some("https://broker"), Some("broker")));
+        for origin in
+            ["null", "http://evil", "http://localhost", "http://localhost:80800", "localhost:8080", "http://evil@localhost:8080", ""]
+        {
+            assert!(!is_at_home(Some(origin), Some("localhost:8080")), "{origin}");
+        }
+        assert!(!is_at_home(Some("http://localhost:8080"), None));
+        let headers = [("origin", "http://evil"), ("host", "localhost")];
+        assert_eq!(ask(&site(None), "POST", "/api/topics", &headers).status, 403);
+        assert_eq!(ask(&site(None), "DELETE", "/api/topics/g", &headers).status, 403);
     }
 }

@@ -1,10 +1,14 @@
 //! The guard and tiny_http on real sockets: plain requests, hostile ones, more of both than there are places.
 
+use super::desk::Desk;
 use super::guard::{Guard, GuardStop};
 use super::health::Health;
 use super::private::{PrivateSocket, bind};
 use super::serve;
+use super::share::Share;
+use super::site::Site;
 use crate::base::budget::Budget;
+use crate::mail::mailbox::engine_mailbox;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -27,12 +31,17 @@ impl Http {
         let server = serve::start(listener).unwrap();
         let health = Arc::new(Health::default());
         health.serving.store(true, Relaxed);
-        let seen = health.clone();
-        std::thread::spawn(move || serve::run(&server, &seen));
+        let budget = Budget::new(8 << 20);
+        let share = Share::of(budget.clone());
+        let (server, site) = (Arc::new(server), Arc::new(Site::new(health.clone(), share.clone(), None, 1)));
+        for number in 0..serve::THREADS {
+            let (server, site, (engine, _)) = (server.clone(), site.clone(), engine_mailbox());
+            let (desk, _) = Desk::new(number as u16, engine).unwrap();
+            std::thread::spawn(move || serve::run(&server, &site, desk));
+        }
         let listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let budget = Budget::new(8 << 20);
-        let (guard, stop) = Guard::new(listener, socket.path.clone(), budget.clone(), clients_max).unwrap();
+        let (guard, stop) = Guard::new(listener, socket.path.clone(), share, clients_max).unwrap();
         let guard = std::thread::spawn(move || guard.run());
         Http { address, stop, guard, health, budget, _socket: socket }
     }

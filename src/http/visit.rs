@@ -1,16 +1,21 @@
 //! One connection on the HTTP port: a head, a body, a place behind the guard, an answer, good-bye. One request each: both
 //! sides close after it. Driven by `guard`.
 
-use super::head::{NO_MEMORY, NOBODY_BEHIND, Refused, TOO_SLOW, parse};
-use crate::base::budget::{Budget, Charge};
+use super::head::{Lane, NO_MEMORY, NOBODY_BEHIND, Refused, TOO_SLOW, parse};
+use super::share::{Held, Share};
 use crate::base::limits::{HTTP_BODY_MS, HTTP_HEAD_MS};
 use mio::net::{TcpStream, UnixStream};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// Bytes of an answer that wait for the client; tiny_http waits behind them.
-const OUTPUT_MAX: usize = 64 * 1024;
+/// Bytes of an answer that wait for the client without being charged. What is beyond is charged, so that a slow reader keeps
+/// nobody from a place behind the guard; where nothing is left to charge, tiny_http waits.
+const OUTPUT_FREE: usize = 16 * 1024;
+/// A client that takes its answer more slowly than this per second is cut, when it has had a moment and others wait for its place.
+const SLOW_READER_BYTES_PER_S: usize = 64 * 1024;
+/// That moment.
+const SLOW_READER_GRACE: Duration = Duration::from_secs(1);
 /// A client that takes nothing of its answer for so long is cut.
 const STALLED: Duration = Duration::from_secs(10);
 /// How long what the client still sends is read and thrown away after the answer; closing at once could make the system of
@@ -35,9 +40,16 @@ pub struct Visit {
     done: usize,
     /// Length of the complete request.
     complete_len: usize,
-    charge: Option<Charge>,
+    charge: Option<Held>,
+    /// Which places behind the guard it may take.
+    pub lane: Lane,
     output: Vec<u8>,
     written: usize,
+    output_charge: Option<Held>,
+    output_charged: usize,
+    /// When the answer began to come, and how much of it was written since.
+    answered: Option<Instant>,
+    taken: usize,
     /// Whether the first line of the answer has come from behind, and the client may have it.
     begun: bool,
 }
@@ -78,8 +90,8 @@ pub enum Phase {
 pub struct Means<'a> {
     /// To read into.
     pub scratch: &'a mut [u8],
-    /// What bodies are charged to.
-    pub budget: &'a Budget,
+    /// What bodies and answers are charged to.
+    pub share: &'a Share,
     /// The time of this turn.
     pub now: Instant,
 }
@@ -97,8 +109,13 @@ impl Visit {
             done: 0,
             complete_len: 0,
             charge: None,
+            lane: Lane::Read,
             output: Vec::new(),
             written: 0,
+            output_charge: None,
+            output_charged: 0,
+            answered: None,
+            taken: 0,
             begun: false,
         }
     }
@@ -118,6 +135,12 @@ impl Visit {
     /// There is no way to go behind the guard.
     pub fn refuse_forwarding(&mut self, now: Instant) {
         self.refuse(&NOBODY_BEHIND, now);
+    }
+
+    /// Whether it keeps a place behind the guard by taking its answer slowly.
+    pub fn is_slow_reader(&self, now: Instant) -> bool {
+        let since = self.answered.filter(|_| self.upstream.is_some()).map(|begun| now.saturating_duration_since(begun));
+        since.is_some_and(|since| since >= SLOW_READER_GRACE && self.taken < SLOW_READER_BYTES_PER_S * since.as_secs() as usize)
     }
 
     /// Its time is over.
@@ -195,7 +218,8 @@ impl Visit {
                     self.complete_len = request.len() + head.body_len;
                     request.extend_from_slice(self.input.get(head.len..).unwrap_or_default());
                     self.input = request;
-                    self.charge = Some(means.budget.charge(self.input.len()));
+                    self.charge = Some(means.share.hold(self.input.len()));
+                    self.lane = head.lane;
                     self.phase = Phase::Body;
                     self.deadline = Some(means.now + Duration::from_millis(HTTP_BODY_MS));
                     if head.expects_continue && self.input.len() < self.complete_len {
@@ -239,10 +263,12 @@ impl Visit {
         match self.socket.write(self.output.get(self.written..).unwrap_or_default()) {
             Ok(count) if count > 0 => {
                 self.written += count;
+                self.taken += count;
                 let all = self.written == self.output.len();
                 if all {
-                    self.output.clear();
+                    self.output = Vec::new();
                     self.written = 0;
+                    (self.output_charge, self.output_charged) = (None, 0);
                 }
                 match self.phase {
                     Phase::Forwarding if all => self.deadline = None,
@@ -280,13 +306,16 @@ impl Visit {
 
     /// Brings the answer back, as fast as the client takes it.
     fn bring_back(&mut self, means: &mut Means) -> bool {
-        let room = self.output.len() - self.written < OUTPUT_MAX;
-        let Some(upstream) = self.upstream.as_mut().filter(|_| self.ready.upstream_readable && room) else { return false };
+        if !self.ready.upstream_readable || !self.has_room(means) {
+            return false;
+        }
+        let Some(upstream) = self.upstream.as_mut() else { return false };
         match upstream.read(means.scratch) {
             Ok(count) if count > 0 => {
                 if self.output.is_empty() {
                     self.deadline = Some(means.now + STALLED);
                 }
+                self.answered.get_or_insert(means.now);
                 self.output.extend_from_slice(means.scratch.get(..count).unwrap_or_default());
                 self.begin();
             }
@@ -302,6 +331,26 @@ impl Visit {
             _ => self.refuse(&NOBODY_BEHIND, means.now),
         }
         true
+    }
+
+    /// Whether the output may grow by what is read at once.
+    fn has_room(&mut self, means: &Means) -> bool {
+        let wanted = self.output.len() + means.scratch.len();
+        if wanted <= OUTPUT_FREE.max(means.scratch.len()) + self.output_charged {
+            return true;
+        }
+        let more = self.output.capacity().max(means.scratch.len());
+        let granted = match &mut self.output_charge {
+            Some(charge) => charge.try_grow(more, usize::MAX),
+            None => {
+                self.output_charge = means.share.try_hold(more);
+                self.output_charge.is_some()
+            }
+        };
+        if granted {
+            self.output_charged += more;
+        }
+        granted
     }
 
     /// Writes behind the first line of the answer that the connection will close, as only the guard knows.

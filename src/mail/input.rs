@@ -4,6 +4,7 @@
 use crate::base::budget::Charge;
 use crate::base::ids::{ConnId, PartId};
 use crate::base::text::Text;
+use crate::mail::view::Question;
 use crate::store::plan::{Image, Plan};
 use crate::store::seam::Kept;
 use crate::wire::batch::{BatchError, CheckedBatch};
@@ -37,6 +38,8 @@ pub struct Envelope {
     pub to: ReplyTo,
     /// The version of the request, within the range that is advertised for its key.
     pub api_version: i16,
+    /// The number by which the client finds the answer.
+    pub correlation_id: i32,
     /// `client_id` of the header.
     pub client_id: Option<Text>,
     /// The connection it came by.
@@ -48,6 +51,8 @@ pub struct Envelope {
     pub batches: Vec<Result<CheckedBatch, BatchError>>,
     /// What pays for the lists of the request while it waits for the engine, where they are long.
     pub charge: Option<Charge>,
+    /// Of a Produce: take all of it in one plan, or none. Otherwise each partition is judged for itself.
+    pub is_atomic: bool,
 }
 
 /// A plan comes back from the storage thread.
@@ -73,6 +78,13 @@ pub enum Refusal {
 pub enum Input {
     /// A request.
     Request(Box<Envelope>),
+    /// A question of the HTTP side; answered by `Output::View`.
+    Question {
+        /// Where the answer goes.
+        to: ReplyTo,
+        /// What is asked.
+        question: Question,
+    },
     /// A connection is gone; what it waits for can be forgotten.
     Disconnected(ConnId),
     /// A plan was committed or refused.

@@ -3,6 +3,7 @@
 
 use super::channel::{Inbox, Post, channel};
 use super::input::{Input, ReplyTo};
+use super::view::View;
 use crate::base::ids::ConnId;
 use crate::base::limits::ENGINE_MAILBOX_MAX;
 use crate::wire::message::Response;
@@ -93,6 +94,13 @@ pub enum ReactorMail {
         to: ReplyTo,
         /// Its answer.
         response: Option<Response>,
+    },
+    /// The answer to a question. Those who ask are the HTTP side; a reactor gets none.
+    View {
+        /// The question.
+        to: ReplyTo,
+        /// Its answer.
+        view: View,
     },
     /// Close a connection.
     Close(ConnId),

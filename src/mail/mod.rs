@@ -5,3 +5,4 @@ pub mod cold;
 pub mod input;
 pub mod mailbox;
 pub mod output;
+pub mod view;

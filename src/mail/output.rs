@@ -2,6 +2,7 @@
 
 use super::cold::ColdJob;
 use super::input::ReplyTo;
+use super::view::View;
 use crate::base::ids::ConnId;
 use crate::store::plan::Plan;
 use crate::wire::message::Response;
@@ -15,6 +16,13 @@ pub enum Output {
         to: ReplyTo,
         /// Its answer.
         response: Option<Response>,
+    },
+    /// The answer to a question.
+    View {
+        /// Who asked.
+        to: ReplyTo,
+        /// The answer.
+        view: View,
     },
     /// Close a connection, as Kafka does when an acks=0 Produce fails.
     Close(ConnId),

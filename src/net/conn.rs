@@ -240,8 +240,17 @@ impl Conn {
                     let asked = Asked { version: header.version, correlation_id: header.correlation_id };
                     let to = ReplyTo { conn: self.id, seq: self.slots.push(produce, asked) };
                     let peer = self.peer.clone();
-                    let envelope =
-                        Envelope { to, api_version: header.version, client_id: header.client_id, peer, request, batches, charge };
+                    let envelope = Envelope {
+                        to,
+                        api_version: header.version,
+                        correlation_id: header.correlation_id,
+                        client_id: header.client_id,
+                        peer,
+                        request,
+                        batches,
+                        charge,
+                        is_atomic: false,
+                    };
                     *urgency = (*urgency).max(if produce { Urgency::Produce } else { Urgency::Now });
                     shared.engine.post(Input::Request(Box::new(envelope)));
                 }

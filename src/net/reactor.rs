@@ -160,6 +160,7 @@ impl Reactor {
                     self.enqueue(to.conn);
                 }
             }
+            ReactorMail::View { .. } => {}
             ReactorMail::Close(id) => self.close(id, Ending::Left),
             ReactorMail::Squeeze => self.squeeze(now),
             ReactorMail::Accept => self.acceptor.iter_mut().for_each(Acceptor::resume),

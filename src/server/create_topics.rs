@@ -48,11 +48,13 @@ fn envelope(topic: &TopicSpec) -> Envelope {
     Envelope {
         to: ReplyTo { conn: ConnId { reactor: u16::MAX, slot: 0, generation: 0 }, seq: 0 },
         api_version: 7,
+        correlation_id: 0,
         client_id: None,
         peer: Arc::new(Peer { host: Text::from_static("/"), advertised_host: Text::default(), advertised_port: 0 }),
         request: Request::CreateTopics(request),
         batches: Vec::new(),
         charge: None,
+        is_atomic: false,
     }
 }
 

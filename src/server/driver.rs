@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::storage::Job;
-use crate::base::limits::REACTORS_MAX;
+use crate::base::limits::MAILBOXES_MAX;
 use crate::engine::Engine;
 use crate::mail::channel::Post;
 use crate::mail::cold::ColdJob;
@@ -55,11 +55,12 @@ impl Driver {
     /// Carries out what one turn of the engine asks for: all letters first, then the bells, that of the storage thread before the
     /// reactors'. Whoever is woken may take this core. False: that was the last turn.
     fn carry_out(&self, outputs: Vec<Output>) -> bool {
-        let mut to_ring = [false; REACTORS_MAX];
+        let mut to_ring = [false; MAILBOXES_MAX];
         let mut goes_on = true;
         for output in outputs {
             match output {
                 Output::Answer { to, response } => self.post(to.conn.reactor, ReactorMail::Answer { to, response }, &mut to_ring),
+                Output::View { to, view } => self.post(to.conn.reactor, ReactorMail::View { to, view }, &mut to_ring),
                 Output::Close(conn) => self.post(conn.reactor, ReactorMail::Close(conn), &mut to_ring),
                 Output::Commit(plan) => {
                     self.inbox.set_committing(true);
@@ -75,7 +76,7 @@ impl Driver {
         goes_on
     }
 
-    fn post(&self, reactor: u16, mail: ReactorMail, to_ring: &mut [bool; REACTORS_MAX]) {
+    fn post(&self, reactor: u16, mail: ReactorMail, to_ring: &mut [bool; MAILBOXES_MAX]) {
         if let (Some(sender), Some(to_ring)) = (self.reactors.get(usize::from(reactor)), to_ring.get_mut(usize::from(reactor))) {
             sender.post(mail);
             *to_ring = true;

@@ -13,10 +13,13 @@ use crate::base::text::Text;
 use crate::cold::{Answered, pool};
 use crate::config::settings::{Settings, Storage as Backend};
 use crate::engine::Engine;
+use crate::http::desk::Desk;
 use crate::http::guard::{Guard, GuardStop};
 use crate::http::health::Health;
 use crate::http::private::{self, PrivateSocket};
 use crate::http::serve;
+use crate::http::share::Share;
+use crate::http::site::Site;
 use crate::mail::channel::channel;
 use crate::mail::cold::ColdJob;
 use crate::mail::mailbox::{EngineSender, ReactorMail, ReactorSender, engine_mailbox};
@@ -103,8 +106,12 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     }
     let (jobs, storage_jobs) = channel();
     let (cold, cold_jobs) = unbounded();
+    let http = http.map(|listener| HttpParts::new(listener, count, &engine_mail)).transpose()?;
+    // Answers go to the reactors, and behind them to the desks of the HTTP threads.
+    let desks = http.iter().flat_map(|parts| &parts.mail);
+    let mail: Arc<[ReactorSender]> = reactor_mail.iter().chain(desks).cloned().collect();
     let readers = readers.into_iter().enumerate().map(|(number, reader)| {
-        let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), reactor_mail.clone());
+        let (jobs, budget, engine, reactors) = (cold_jobs.clone(), budget.clone(), engine_mail.clone(), mail.clone());
         spawn(&format!("cold-{number}"), move || pool::run(reader, jobs, budget, |answered| deliver(answered, &engine, &reactors)))
     });
     let readers = readers.collect::<Result<Vec<_>, Failure>>()?;
@@ -114,13 +121,13 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
         let result = storage.run(|error| drop(broken.send(Event::StoreBroken(error.to_string()))));
         drop(ended.send(Event::StorageEnded(result.map_err(|error| error.to_string()))));
     })?;
-    let driver = Driver { inbox, reactors: reactor_mail.clone(), storage: jobs, cold, clock };
+    let driver = Driver { inbox, reactors: mail, storage: jobs, cold, clock };
     let ended = events.clone();
     spawn("engine", move || {
         driver.run(engine);
         drop(ended.send(Event::EngineEnded));
     })?;
-    let http = http.map(|listener| start_http(listener, settings, &health, &budget, connections.http, &events)).transpose()?;
+    let http = http.map(|parts| start_http(parts, settings, &health, &budget, connections.http, &events)).transpose()?;
     let reactor_threads = reactors.into_iter().enumerate().map(|(number, reactor)| {
         let events = events.clone();
         spawn(&format!("reactor-{number}"), move || {
@@ -230,8 +237,25 @@ fn deliver(answered: Answered, engine: &EngineSender, reactors: &[ReactorSender]
     }
 }
 
-fn start_http(
+/// What of the HTTP side is there before the engine runs.
+struct HttpParts {
     listener: TcpListener,
+    desks: Vec<Desk>,
+    mail: Vec<ReactorSender>,
+}
+
+impl HttpParts {
+    /// Desks numbered behind the reactors.
+    fn new(listener: TcpListener, reactors: usize, engine: &EngineSender) -> Result<HttpParts, Failure> {
+        let numbers = (0..serve::THREADS).map(|number| u16::try_from(reactors + number).unwrap_or(u16::MAX));
+        let made = numbers.map(|number| Desk::new(number, engine.clone())).collect::<Result<Vec<_>, _>>();
+        let (desks, mail) = made.map_err(system("an HTTP thread"))?.into_iter().unzip();
+        Ok(HttpParts { listener, desks, mail })
+    }
+}
+
+fn start_http(
+    parts: HttpParts,
     settings: &Settings,
     health: &Arc<Health>,
     budget: &Budget,
@@ -239,10 +263,15 @@ fn start_http(
     events: &Sender<Event>,
 ) -> Result<Http, Failure> {
     let (socket, behind) = private::bind(data_dir(settings)).map_err(system("the private socket of the HTTP side"))?;
-    let (guard, stop) = Guard::new(listener, socket.path.clone(), budget.clone(), clients_max).map_err(system("the HTTP guard"))?;
-    let server = serve::start(behind).map_err(system("the HTTP server"))?;
-    let health = health.clone();
-    spawn("http", move || serve::run(&server, &health))?;
+    let share = Share::of(budget.clone());
+    let token = settings.http_token().map(|token| token.expose().to_owned());
+    let (guard, stop) = Guard::new(parts.listener, socket.path.clone(), share.clone(), clients_max).map_err(system("the HTTP guard"))?;
+    let server = Arc::new(serve::start(behind).map_err(system("the HTTP server"))?);
+    let site = Arc::new(Site::new(health.clone(), share, token, settings.default_partitions));
+    for (number, desk) in parts.desks.into_iter().enumerate() {
+        let (server, site) = (server.clone(), site.clone());
+        spawn(&format!("http-{number}"), move || serve::run(&server, &site, desk))?;
+    }
     let events = events.clone();
     let guard = spawn("guard", move || {
         if let Err(error) = guard.run() {

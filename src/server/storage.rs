@@ -13,7 +13,7 @@ use log::{error, warn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long housekeeping waits after it found the disk full.
 const FULL_PAUSE_MS: u64 = 1_000;
@@ -105,9 +105,13 @@ impl Storage {
     }
 
     fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
+        let began = Instant::now();
         let (result, fatal) = match self.writer.commit(&plan, self.clock.mono_ms()) {
             Ok(()) => {
+                let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                 metrics::COMMITS.add(1);
+                metrics::COMMIT_US.add(took_us);
+                metrics::COMMIT_MAX_US.raise(took_us);
                 metrics::BATCHES_APPENDED.add(plan.batches.len() as u64);
                 self.health.commit_failed.store(false, Relaxed);
                 (Ok(()), None)

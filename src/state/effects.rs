@@ -7,6 +7,7 @@ use crate::base::planted::{self, Bug};
 use crate::mail::cold::ColdJob;
 use crate::mail::input::ReplyTo;
 use crate::mail::output::Output;
+use crate::mail::view::View;
 use crate::store::plan::{BatchRow, Op, Plan};
 use crate::wire::message::Response;
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub struct Effects {
     filling: Plan,
     filling_bytes: usize,
     held: BTreeMap<PlanNo, Vec<Held>>,
+    held_views: BTreeMap<PlanNo, Vec<(ReplyTo, View)>>,
     outputs: Vec<Output>,
 }
 
@@ -46,6 +48,7 @@ impl Effects {
             filling: Plan::new(PlanNo(1)),
             filling_bytes: 0,
             held: BTreeMap::new(),
+            held_views: BTreeMap::new(),
             outputs: Vec::new(),
         }
     }
@@ -101,6 +104,15 @@ impl Effects {
         }
     }
 
+    /// Answers a question when `after`, the newest plan that wrote what the answer shows, is committed; at once when it already is.
+    pub fn show_after(&mut self, to: ReplyTo, after: PlanNo, view: View) {
+        if self.is_committed(after) {
+            self.outputs.push(Output::View { to, view });
+        } else {
+            self.held_views.entry(after).or_default().push((to, view));
+        }
+    }
+
     /// Closes a connection.
     pub fn close(&mut self, conn: ConnId) {
         self.outputs.push(Output::Close(conn));
@@ -123,7 +135,7 @@ impl Effects {
 
     /// Whether any answer waits for a plan.
     pub fn has_held(&self) -> bool {
-        !self.held.is_empty()
+        !(self.held.is_empty() && self.held_views.is_empty())
     }
 
     /// Takes the filled plan and starts the next one.
@@ -138,6 +150,9 @@ impl Effects {
         debug_assert!(plan > self.committed);
         self.committed = plan;
         let ahead = if planted::is(Bug::WrongPlan) { 2 } else { 1 };
+        let later_views = self.held_views.split_off(&PlanNo(plan.0 + 1));
+        let views = std::mem::replace(&mut self.held_views, later_views).into_values().flatten();
+        self.outputs.extend(views.map(|(to, view)| Output::View { to, view }));
         let later = self.held.split_off(&PlanNo(plan.0 + ahead));
         std::mem::replace(&mut self.held, later).into_values().flatten().collect()
     }
@@ -147,6 +162,8 @@ impl Effects {
     pub fn refuse(&mut self) -> (Plan, Vec<Held>) {
         let refused = self.seal();
         self.committed = refused.no;
+        let views = std::mem::take(&mut self.held_views).into_values().flatten();
+        self.outputs.extend(views.map(|(to, _)| Output::View { to, view: View::Refused }));
         (refused, std::mem::take(&mut self.held).into_values().flatten().collect())
     }
 

@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod batch;
 pub mod batch_builder;
+pub mod browse;
 pub mod compress;
 pub mod error_code;
 pub mod field;

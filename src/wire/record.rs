@@ -82,6 +82,15 @@ pub struct Fields {
     pub headers: Range<usize>,
 }
 
+/// What [`RecordStream::next_into`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The buffer holds the record, its length included.
+    Whole,
+    /// It is larger than was wanted, and was passed over.
+    TooLarge(Fields),
+}
+
 /// The records of one batch, one after the other, without their contents.
 pub struct RecordStream<'a> {
     source: Source<'a>,
@@ -96,16 +105,42 @@ impl<'a> RecordStream<'a> {
 
     /// The next record, or `None` after the last one; then nothing may be left of the source, checksums of its codec included.
     pub fn next_fields(&mut self) -> Result<Option<Fields>, RecordError> {
+        let Some(limit) = self.next_length()? else { return Ok(None) };
+        let mut body = Body { source: &mut self.source, at: 0, limit };
+        body.record().map(Some)
+    }
+
+    /// The same with its contents: puts the next record into `buffer` where it has at most `bytes_max` bytes.
+    pub fn next_into(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> Result<Option<Next>, RecordError> {
+        let Some(limit) = self.next_length()? else { return Ok(None) };
+        if limit > bytes_max {
+            let mut body = Body { source: &mut self.source, at: 0, limit };
+            return body.record().map(|fields| Some(Next::TooLarge(fields)));
+        }
+        buffer.clear();
+        put_varlong(buffer, limit as i64);
+        let mut left = limit;
+        while left > 0 {
+            let chunk = self.source.fill()?;
+            let step = chunk.len().min(left);
+            if step == 0 {
+                return Err(RecordError::EndsEarly);
+            }
+            buffer.extend_from_slice(chunk.get(..step).unwrap_or_default());
+            self.source.consume(step);
+            left -= step;
+        }
+        Ok(Some(Next::Whole))
+    }
+
+    /// The length of the next record; `None` after the last one, when nothing may be left.
+    fn next_length(&mut self) -> Result<Option<usize>, RecordError> {
         if self.left <= 0 {
             return if self.source.fill()?.is_empty() { Ok(None) } else { Err(RecordError::TrailingBytes) };
         }
         self.left -= 1;
         let length = varint(&mut self.source)?.0;
-        let Ok(limit) = usize::try_from(length) else {
-            return Err(RecordError::Length(length));
-        };
-        let mut body = Body { source: &mut self.source, at: 0, limit };
-        body.record().map(Some)
+        usize::try_from(length).map(Some).map_err(|_| RecordError::Length(length))
     }
 }
 

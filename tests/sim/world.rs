@@ -417,6 +417,8 @@ impl World {
                     self.flush(to.conn);
                 }
             }
+            // Nobody asks.
+            Output::View { .. } => {}
             Output::Close(conn) => {
                 self.seen.closed_connections += 1;
                 self.disconnect(conn);
@@ -515,6 +517,7 @@ impl World {
             let envelope = Envelope {
                 to: ReplyTo { conn: id, seq },
                 api_version,
+                correlation_id: 0,
                 client_id: Some(Text::from_static("sim")),
                 peer: Arc::new(Peer {
                     host: Text::from_static("/10.0.0.1"),
@@ -524,6 +527,7 @@ impl World {
                 request,
                 batches,
                 charge: None,
+                is_atomic: false,
             };
             self.input(Input::Request(Box::new(envelope)));
         }

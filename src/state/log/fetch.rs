@@ -22,10 +22,14 @@ use std::collections::HashMap;
 const FEW: usize = 16;
 
 /// How a fetch wants to be answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FetchParams {
     /// Where the answer goes.
     pub to: ReplyTo,
+    /// The number by which the client finds the answer.
+    pub correlation_id: i32,
+    /// The client's name for itself.
+    pub client_id: Option<Text>,
     /// Topics are named by id (v13), not by name.
     pub uses_ids: bool,
     /// How long it may wait, ms.
@@ -187,10 +191,12 @@ impl Log {
         if urgent || there == 0 || !is_storable || params.max_wait_ms == 0 || bytes >= params.min_bytes {
             self.answer(Waiter { params, targets, context, bytes }, fx, now);
         } else {
+            params.client_id = params.client_id.map(|client_id| client_id.detach());
             // Names that were found are those of the topics; the others would pin the frame.
             targets[there..].iter_mut().for_each(|target| target.topic = target.topic.detached());
+            let max_wait_ms = params.max_wait_ms;
             let id = self.waiters.park(Waiter { params, targets, context, bytes });
-            timers.set(Timer::Fetch(id), now.mono_ms.saturating_add(params.max_wait_ms));
+            timers.set(Timer::Fetch(id), now.mono_ms.saturating_add(max_wait_ms));
         }
     }
 

@@ -17,7 +17,7 @@ use self::producers::PRODUCER_EXPIRY_MS;
 use self::retention::Retention;
 use self::sessions::Sessions;
 use self::tail::Tail;
-use self::waiters::Waiters;
+use self::waiters::{Waiter, Waiters};
 use super::broker::Broker;
 use super::configs::LogConfig;
 use super::effects::Effects;
@@ -112,6 +112,11 @@ impl Log {
         self.partitions.iter().map(|(part, partition)| (*part, partition))
     }
 
+    /// All parked fetches with the numbers of their timers, oldest first.
+    pub fn waiters(&self) -> impl Iterator<Item = (u64, &Waiter)> {
+        self.waiters.iter()
+    }
+
     /// How many fetches are parked.
     pub fn parked(&self) -> usize {
         self.waiters.len()
@@ -144,6 +149,13 @@ impl Log {
             }
         }
         appended
+    }
+
+    /// Whether a batch of a producer without an id would be taken in, or why not.
+    pub fn check(&self, part: PartId, batch: &CheckedBatch, config: &LogConfig, read_only: bool, now: Now) -> Result<(), Box<Rejection>> {
+        let partition = self.partitions.get(&part);
+        let partition = partition.ok_or_else(|| Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))?;
+        partition.check(batch, config, read_only, now)
     }
 
     /// A plan is on disk: what it holds can be read.

@@ -214,10 +214,7 @@ impl Partition {
                 plan: self.plan_of(seen.base),
             });
         }
-        if terms.read_only {
-            return Err(Box::new(Rejection::code(ErrorCode::KAFKA_STORAGE_ERROR)));
-        }
-        self.check_against_config(&batch, terms.config, now)?;
+        self.check(&batch, terms.config, terms.read_only, now)?;
         if let Verdict::Refused(error_code) = verdict {
             return Err(self.rejection(error_code));
         }
@@ -262,6 +259,14 @@ impl Partition {
     /// The plan that wrote `offset`.
     fn plan_of(&self, offset: i64) -> PlanNo {
         self.unsettled.iter().rev().find(|(_, first)| *first <= offset).map_or(PlanNo::COMMITTED, |(plan, _)| *plan)
+    }
+
+    /// Whether a batch may be taken in, its producer apart.
+    pub(super) fn check(&self, batch: &CheckedBatch, config: &LogConfig, read_only: bool, now: Now) -> Result<(), Box<Rejection>> {
+        if read_only {
+            return Err(Box::new(Rejection::code(ErrorCode::KAFKA_STORAGE_ERROR)));
+        }
+        self.check_against_config(batch, config, now)
     }
 
     fn check_against_config(&self, batch: &CheckedBatch, config: &LogConfig, now: Now) -> Result<(), Box<Rejection>> {

@@ -173,6 +173,8 @@ impl Rig {
         self.seq += 1;
         let to = ReplyTo { conn: ConnId { slot: conn, ..ConnId::default() }, seq: self.seq };
         let mut params = FetchParams {
+            correlation_id: 5,
+            client_id: None,
             to,
             uses_ids: request.topics.iter().any(|topic| !topic.topic_id.is_zero()),
             max_wait_ms: request.max_wait_ms as u64,

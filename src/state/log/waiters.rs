@@ -106,6 +106,11 @@ impl Waiters {
         ids
     }
 
+    /// All that wait with their numbers, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Waiter)> {
+        self.by_id.iter().map(|(id, waiter)| (*id, waiter))
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.by_id.len()
