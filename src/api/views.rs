@@ -117,14 +117,9 @@ fn pending(state: &State, now: Now) -> Vec<PendingView> {
 }
 
 fn totals(state: &State) -> Totals {
-    let mut totals = Totals {
-        topics: state.topics.len(),
-        partitions: state.topics.partition_count(),
-        groups: state.groups.len(),
-        pending: state.log.parked(),
-        ..Totals::default()
-    };
+    let mut totals = Totals { topics: state.topics.len(), groups: state.groups.len(), pending: state.log.parked(), ..Totals::default() };
     for (_, partition) in state.log.partitions() {
+        totals.partitions += 1;
         totals.messages += partition.high_watermark() - partition.log_start();
         totals.bytes += partition.bytes();
     }

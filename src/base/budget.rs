@@ -102,6 +102,13 @@ impl Charge {
         taken
     }
 
+    /// Gives a part back.
+    pub fn give_back(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.budget.0.used_bytes.fetch_sub(bytes, Relaxed);
+    }
+
     /// Ties the charge to the buffer it pays for.
     pub fn attach(self, buffer: Vec<u8>) -> Bytes {
         struct Charged(Vec<u8>, #[expect(dead_code, reason = "held for its Drop")] Charge);

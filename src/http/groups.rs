@@ -10,6 +10,7 @@ use super::topics::{odd, refusal};
 use crate::base::text::Text;
 use crate::mail::view::{GroupView, MemberView, Question, View};
 use crate::wire::error_code::ErrorCode;
+use crate::wire::message::delete_groups::DeleteGroupsRequest;
 use crate::wire::message::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::wire::message::{Request, Response};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,18 @@ pub fn describe(site: &Site, desk: &mut Desk, id: &str) -> Result<Reply, Reply> 
         "offsets": offsets.collect::<Vec<Value>>(),
     });
     Ok(site.list(described.to_string().into_bytes()))
+}
+
+/// `DELETE /api/groups/{g}`
+pub fn delete(desk: &mut Desk, id: &str) -> Result<Reply, Reply> {
+    let request = DeleteGroupsRequest { groups_names: vec![Text::from(id)] };
+    let Response::DeleteGroups(response) = desk.ask(2, Request::DeleteGroups(request))? else { return Err(odd()) };
+    match response.results.into_iter().next().ok_or_else(odd)?.error_code {
+        ErrorCode::NONE => Ok(Reply::empty(204)),
+        ErrorCode::GROUP_ID_NOT_FOUND => Err(missing(id)),
+        ErrorCode::NON_EMPTY_GROUP => Err(Reply::kafka(ErrorCode::NON_EMPTY_GROUP, format!("group {id:?} has members"))),
+        code => Err(refusal(code, None, id)),
+    }
 }
 
 /// `GET /api/groups/{g}/offsets/{t}`

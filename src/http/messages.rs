@@ -132,7 +132,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(site: &'a Site, partition: i32, limit: usize) -> Result<Page<'a>, Reply> {
-        let held = site.share.try_hold(STEP_BYTES.min(limit * 64)).ok_or_else(no_memory)?;
+        let held = site.share.wait_hold(STEP_BYTES.min(limit * 64)).ok_or_else(no_memory)?;
         Ok(Page { site, partition, limit, count: 0, body: vec![b'['], held, is_full: limit == 0 })
     }
 
@@ -180,7 +180,13 @@ impl<'a> Page<'a> {
             return true;
         }
         let step = missing.max(STEP_BYTES.min(self.limit * 64));
-        if !self.held.try_grow(step, step) {
+        // The first record is waited for; without memory for another the page ends.
+        if self.count == 0 && step > STEP_BYTES {
+            match self.site.share.wait_hold(step) {
+                Some(held) => self.held = held,
+                None => return false,
+            }
+        } else if !self.held.try_grow(step, step) {
             return false;
         }
         self.body.reserve_exact(self.body.capacity() - self.body.len() + step);

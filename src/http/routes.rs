@@ -72,8 +72,8 @@ impl Route {
     fn methods(&self) -> &'static str {
         match self {
             Route::Topics | Route::Messages(_) | Route::Offset(..) => READ_POST,
-            Route::Topic(_) => READ_DELETE,
-            Route::Index | Route::Health | Route::Readyz | Route::Groups | Route::Group(_) | Route::Pending | Route::Stats => READ,
+            Route::Topic(_) | Route::Group(_) => READ_DELETE,
+            Route::Index | Route::Health | Route::Readyz | Route::Groups | Route::Pending | Route::Stats => READ,
         }
     }
 }
@@ -111,12 +111,13 @@ fn decide(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Result<Reply, 
     if ask.method == "DELETE" {
         return match &route {
             Route::Topic(topic) => topics::delete(desk, topic),
+            Route::Group(group) => groups::delete(desk, group),
             _ => Err(topics::odd()),
         };
     }
     // A large body is taken in when the one before it is done with.
     let _lane = (body.len > SMALL_FRAME_BYTES).then(|| site.writing());
-    let _held = (body.len > SMALL_FRAME_BYTES).then(|| site.share.hold(body.len * 4));
+    let _held = (body.len > SMALL_FRAME_BYTES).then(|| site.share.whole().charge(body.len * 3));
     let bytes = take(body).map_err(|error| Reply::bad(format!("the body did not come: {error}")))?;
     match &route {
         Route::Topics => topics::create(desk, &bytes),

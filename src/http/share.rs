@@ -3,6 +3,12 @@
 
 use crate::base::budget::{Budget, Charge};
 use crate::base::limits::HTTP_BODY_BYTES_MAX;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long an answer waits for memory, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(5);
 
 /// Shared by the guard and the threads behind it.
 #[derive(Clone)]
@@ -35,6 +41,17 @@ impl Share {
         Some(Held { own: self.own.try_charge(bytes)?, whole: self.whole.try_charge(bytes)? })
     }
 
+    /// Takes `bytes`, and waits a while for them: answers that are on their way give theirs back.
+    pub fn wait_hold(&self, bytes: usize) -> Option<Held> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.try_hold(bytes) {
+                None if Instant::now() < deadline => sleep(RETRY),
+                held => return held,
+            }
+        }
+    }
+
     /// Takes `bytes` whatever the bound says: for what is there already, or must be answered.
     pub fn hold(&self, bytes: usize) -> Held {
         Held { own: self.own.charge(bytes), whole: self.whole.charge(bytes) }
@@ -47,10 +64,16 @@ impl Share {
 }
 
 impl Held {
-    /// Takes `more` bytes for a buffer that will be `whole_bytes` large in the end; false when there are none. What was taken
-    /// of one budget when the other refuses stays taken until this is dropped.
+    /// Takes `more` bytes for a buffer that will be `whole_bytes` large in the end; false when there are none.
     pub fn try_grow(&mut self, more: usize, whole_bytes: usize) -> bool {
-        self.own.try_grow(more, whole_bytes) && self.whole.try_grow(more, whole_bytes)
+        if !self.own.try_grow(more, whole_bytes) {
+            return false;
+        }
+        let grown = self.whole.try_grow(more, whole_bytes);
+        if !grown {
+            self.own.give_back(more);
+        }
+        grown
     }
 }
 

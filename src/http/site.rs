@@ -76,7 +76,7 @@ impl Site {
         if body.len() <= SMALL_FRAME_BYTES {
             return Reply { body, ..Reply::empty(200) };
         }
-        match self.share.try_hold(body.len()) {
+        match self.share.wait_hold(body.len()) {
             Some(held) => Reply { body, held: Some(held), ..Reply::empty(200) },
             None => no_memory(),
         }

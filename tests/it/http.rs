@@ -11,20 +11,20 @@ cases! {
     ours: health_routes, heads_and_options, wrong_methods_and_paths, hostile_lengths, hostile_heads, chunks_are_not_taken, many_requests_on_a_connection
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
 /// All that is answered to these bytes before the server closes. A reset after an answer is a close.
-fn exchange(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = connect(address);
     let _ = stream.write_all(request);
     read_all(&mut stream)
 }
 
-fn read_all(stream: &mut TcpStream) -> String {
+pub(crate) fn read_all(stream: &mut TcpStream) -> String {
     let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         match stream.read(&mut buffer) {
@@ -37,24 +37,24 @@ fn read_all(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str) -> String {
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str) -> String {
     exchange(address, format!("{method} {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n").as_bytes())
 }
 
-fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no status: {answer:?}"))
 }
 
-fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next()?;
     head.lines().filter_map(|line| line.split_once(": ")).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-fn body(answer: &str) -> &str {
+pub(crate) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").unwrap().1
 }
 
-fn assert_healthy(address: SocketAddr) {
+pub(crate) fn assert_healthy(address: SocketAddr) {
     let answer = ask(address, "GET", "/health");
     assert_eq!((status(&answer), body(&answer).trim()), (200, r#"{"status":"ok"}"#), "{answer}");
 }

@@ -13,6 +13,7 @@ mod fetch;
 mod groups;
 mod groups_static;
 mod http;
+mod http_api;
 mod idempotence;
 mod librdkafka;
 mod list_offsets;
@@ -106,6 +107,7 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
         admin::CASES,
         api_versions::CASES,
         http::CASES,
+        http_api::CASES,
     ]
     .into_iter()
     .flatten()
