@@ -20,6 +20,7 @@ const usage = `loadgen sync-producers -addr HOST:PORT -topic T   one record a re
 loadgen first-answer -addr HOST:PORT -topic T     wait for a Metadata answer with the topic; prints the time in Unix microseconds
 loadgen durable-write -addr HOST:PORT -topic T -out FILE   produce at a rate until SIGTERM, then list what was acked
 loadgen durable-check -addr HOST:PORT -topic T FILE        is everything listed there, once, in order, where the ack said
+loadgen http-get -url URL   ask again and again, with slow connections beside it if wanted
 "loadgen COMMAND -h" lists the flags of a command.
 `
 
@@ -28,6 +29,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"first-answer":   firstAnswer,
 	"durable-write":  durableWrite,
 	"durable-check":  durableCheck,
+	"http-get":       httpGet,
 }
 
 func main() {

@@ -403,6 +403,30 @@ mod tests {
     }
 
     #[test]
+    fn an_atomic_produce_goes_into_one_plan_or_nowhere() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 2, &[])]);
+        let count = PLAN_BATCHES_MAX + 1;
+        let atomic = |partitions: &[i32]| {
+            let batches = partitions.iter().map(|_| batch(9)).collect();
+            ProduceWork::new(call(9), request(1, &[("a", partitions)]), batches).atomic(true)
+        };
+        assert!(atomic(&vec![0; count]).advance(&mut world.state, &mut world.fx, world.now));
+        let mut waits = atomic(&[1]);
+        assert!(!waits.advance(&mut world.state, &mut world.fx, world.now), "the plan is full");
+        assert_eq!(world.commit().len(), 0);
+        drop(world.fx.take_outputs());
+        assert!(waits.advance(&mut world.state, &mut world.fx, world.now));
+        assert_eq!(codes(&answer!(world, Produce)), [(1, ErrorCode::NONE, 0)]);
+        let part = world.state.topics.by_name("a").unwrap().partitions[0];
+        assert_eq!(world.state.log.partition(part).unwrap().high_watermark(), count as i64);
+        assert!(atomic(&[0, 7, 1]).advance(&mut world.state, &mut world.fx, world.now));
+        assert!(!world.fx.has_rows(), "nothing of it is taken");
+        let (unknown, untried) = (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::OPERATION_NOT_ATTEMPTED);
+        assert_eq!(codes(&answer!(world, Produce)), [(0, untried, -1), (7, unknown, -1), (1, untried, -1)]);
+    }
+
+    #[test]
     fn what_a_refused_plan_held_fails_also_before_the_rest_is_decided() {
         let mut world = World::new();
         world.create(&[wanted("a", 1, &[])]);

@@ -125,3 +125,72 @@ fn totals(state: &State) -> Totals {
     }
     totals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{World, call, wanted};
+    use crate::base::text::Text;
+    use crate::mail::output::Output;
+    use crate::wire::message::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+
+    const TO: ReplyTo = ReplyTo { conn: crate::base::ids::ConnId { reactor: 9, slot: 0, generation: 1 }, seq: 3 };
+
+    fn ask(world: &mut World, question: Question) -> Option<View> {
+        handle(&world.state, &mut world.fx, world.now, TO, question);
+        seen(world)
+    }
+
+    fn seen(world: &mut World) -> Option<View> {
+        world.fx.take_outputs().into_iter().find_map(|output| match output {
+            Output::View { to, view } if to == TO => Some(view),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn topics_are_seen_when_they_are_on_disk() {
+        let mut world = World::new();
+        world.create(&[wanted("b", 2, &[("retention.ms", "5")]), wanted("a", 1, &[])]);
+        world.fill("b", 1, 3);
+        let Some(View::Topics(topics)) = ask(&mut world, Question::Topics) else { panic!("no list") };
+        assert_eq!(topics.iter().map(|topic| (topic.name.as_str(), topic.configs.len())).collect::<Vec<_>>(), [("a", 0), ("b", 0)]);
+        let high: Vec<i64> = topics[1].partitions.iter().map(|partition| partition.high_watermark).collect();
+        assert!(high == [0, 3] && topics[1].partitions[1].bytes > 61 && topics[1].created_ms == world.now.wall_ms);
+        let Some(View::Topics(one)) = ask(&mut world, Question::Topic(Text::from("b"))) else { panic!("no topic") };
+        assert_eq!(one[0].configs, [(Text::from("retention.ms"), Text::from("5"))]);
+        assert_eq!(ask(&mut world, Question::Topic(Text::from("c"))), Some(View::Topics(vec![])));
+        let plan = world.fx.plan();
+        let gone = world.state.topics.remove("a", plan).unwrap();
+        world.fx.row(crate::store::plan::Op::DeleteTopic(gone.id));
+        assert_eq!(ask(&mut world, Question::Topic(Text::from("a"))), None, "that it is gone is said when it is");
+        world.commit();
+        assert_eq!(seen(&mut world), Some(View::Topics(vec![])));
+        let Some(View::Totals(totals)) = ask(&mut world, Question::Totals) else { panic!("no totals") };
+        assert_eq!((totals.topics, totals.messages, totals.groups, totals.pending), (1, 3, 0, 0));
+    }
+
+    #[test]
+    fn offsets_are_seen_when_they_are_on_disk_and_refused_with_their_plan() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        world.fill("t", 0, 5);
+        let commit = |world: &mut World, committed_offset: i64| {
+            let partitions = vec![OffsetCommitRequestPartition { partition_index: 0, committed_offset, ..Default::default() }];
+            let topics = vec![OffsetCommitRequestTopic { name: Text::from("t"), partitions, ..Default::default() }];
+            let request = OffsetCommitRequest { group_id: Text::from("g"), topics, ..OffsetCommitRequest::default() };
+            crate::api::offset_commit::handle(&mut world.state, &mut world.fx, world.now, call(9), request);
+        };
+        commit(&mut world, 2);
+        assert_eq!(ask(&mut world, Question::Groups), None);
+        world.commit();
+        let Some(View::Groups(groups)) = seen(&mut world) else { panic!("no list") };
+        assert_eq!((groups[0].id.as_str(), groups[0].lag, groups[0].offsets.len()), ("g", 3, 0));
+        let Some(View::Groups(groups)) = ask(&mut world, Question::Group(Text::from("g"))) else { panic!("no group") };
+        assert_eq!((groups[0].offsets[0].lag(), groups[0].offsets[0].topic.as_str()), (3, "t"));
+        commit(&mut world, 4);
+        assert_eq!(ask(&mut world, Question::Group(Text::from("g"))), None);
+        world.fx.refuse();
+        assert_eq!(seen(&mut world), Some(View::Refused));
+    }
+}

@@ -3,7 +3,7 @@
 
 use crate::base::budget::{Budget, Charge};
 use crate::base::limits::HTTP_BODY_BYTES_MAX;
-use std::thread::sleep;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long an answer waits for memory, and how often it looks.
@@ -15,6 +15,7 @@ const RETRY: Duration = Duration::from_millis(5);
 pub struct Share {
     own: Budget,
     whole: Budget,
+    freed: Arc<(Mutex<()>, Condvar)>,
 }
 
 /// Bytes taken from the share; dropping it gives them back.
@@ -22,13 +23,14 @@ pub struct Share {
 pub struct Held {
     own: Charge,
     whole: Charge,
+    freed: Arc<(Mutex<()>, Condvar)>,
 }
 
 impl Share {
     /// The share of this budget.
     pub fn of(whole: Budget) -> Share {
         let own_bytes = (whole.limit_bytes() / 4).max(2 * HTTP_BODY_BYTES_MAX);
-        Share { own: Budget::new(own_bytes), whole }
+        Share { own: Budget::new(own_bytes), whole, freed: Arc::default() }
     }
 
     /// The whole share in bytes.
@@ -38,7 +40,7 @@ impl Share {
 
     /// Takes `bytes`, or nothing when the share or the whole is used up.
     pub fn try_hold(&self, bytes: usize) -> Option<Held> {
-        Some(Held { own: self.own.try_charge(bytes)?, whole: self.whole.try_charge(bytes)? })
+        Some(Held { own: self.own.try_charge(bytes)?, whole: self.whole.try_charge(bytes)?, freed: self.freed.clone() })
     }
 
     /// Takes `bytes`, and waits a while for them: answers that are on their way give theirs back.
@@ -46,7 +48,12 @@ impl Share {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.try_hold(bytes) {
-                None if Instant::now() < deadline => sleep(RETRY),
+                None if Instant::now() < deadline => {
+                    let (lock, freed) = &*self.freed;
+                    let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                    // The rest of the broker gives memory back without a word.
+                    drop(freed.wait_timeout(guard, RETRY));
+                }
                 held => return held,
             }
         }
@@ -54,7 +61,7 @@ impl Share {
 
     /// Takes `bytes` whatever the bound says: for what is there already, or must be answered.
     pub fn hold(&self, bytes: usize) -> Held {
-        Held { own: self.own.charge(bytes), whole: self.whole.charge(bytes) }
+        Held { own: self.own.charge(bytes), whole: self.whole.charge(bytes), freed: self.freed.clone() }
     }
 
     /// The whole budget: what goes on to the engine is charged to that alone.
@@ -74,6 +81,15 @@ impl Held {
             self.own.give_back(more);
         }
         grown
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let bytes = self.own.bytes();
+        self.own.give_back(bytes);
+        self.whole.give_back(bytes);
+        self.freed.1.notify_all();
     }
 }
 

@@ -14,6 +14,7 @@ mod groups;
 mod groups_static;
 mod http;
 mod http_api;
+mod http_guard;
 mod idempotence;
 mod librdkafka;
 mod list_offsets;
