@@ -282,6 +282,14 @@ fn clocks_threads_and_chance_belong_to_the_shell() {
 }
 
 #[test]
+fn unsafe_is_allowed_in_one_file() {
+    let allows = ["allow(", "unsafe_code)"].concat();
+    let sources = sources();
+    let found = sources.iter().filter(|source| source.product_lines().any(|(_, line)| line.contains(&allows)));
+    assert_eq!(found.map(|source| source.path.as_str()).collect::<Vec<_>>(), ["src/store/sqlite/vfs.rs"]);
+}
+
+#[test]
 fn nobody_but_sqlite_opens_the_database_file() {
     let opens = ["File::open", "OpenOptions::new", "File::create", "File::options", "fs::read(", "fs::write(", "fs::copy(", "fs::rename("];
     // The lock file, the directory, the reserve, and the -wal before SQLite opens it.

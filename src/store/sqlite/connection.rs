@@ -1,8 +1,9 @@
 //! How a connection is opened: flags, VFS and pragmas for each role, every one of them checked. Used by `open`.
-//! VFS `unix-excl`: the process takes the file for itself and keeps the WAL index on its heap, so there is no -shm file whose
+//! The VFS is `unix-excl` (see `vfs`): the process takes the file for itself and keeps the WAL index on its heap, so there is no -shm file whose
 //! mapping a full disk could turn into a SIGBUS (<https://sqlite.org/vfs.html>).
 
 use super::open_error::OpenError;
+use super::vfs;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
@@ -30,12 +31,15 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> 
     if rusqlite::version_number() < LIBRARY_VERSION_MIN {
         return Err(OpenError::Failed(format!("SQLite {} is too old: 3.51.3 or newer is needed", rusqlite::version())));
     }
+    if !vfs::register() {
+        return Err(OpenError::Failed("SQLite does not take the VFS of the store".to_string()));
+    }
     let access = match role {
         Role::Writer => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Role::Checkpointer => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Role::Reader => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
-    let db = Connection::open_with_flags_and_vfs(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, "unix-excl")?;
+    let db = Connection::open_with_flags_and_vfs(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs::NAME)?;
     db.busy_timeout(Duration::from_millis(if role == Role::Reader { READER_BUSY_MS } else { 0 }))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // A connection that is dropped must not sync: after a failed fsync nothing may. An orderly end checkpoints by itself.

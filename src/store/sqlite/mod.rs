@@ -29,6 +29,7 @@ mod shrink;
 mod snapshot;
 mod toucher;
 mod trim;
+mod vfs;
 mod wal_scan;
 pub mod writer;
 
