@@ -4,8 +4,8 @@
 # offsets and timestamps out of many.
 #   TOPICS=1000 MB_PER_S=50 SECONDS_EACH=20 SLOW=200 MESSAGES=10000000 RUNS=1 perf/http.sh
 set -uo pipefail
-source "$(dirname "$0")/lib.sh"
 RUNS=${RUNS:-1}
+source "$(dirname "$0")/lib.sh"
 TOPICS=${TOPICS:-1000}
 MB_PER_S=${MB_PER_S:-50}
 SECONDS_EACH=${SECONDS_EACH:-20}
