@@ -1,8 +1,10 @@
 //! `monolog config print` and `monolog config check`: the settings that `serve` would run with, and where each comes from.
 
 use super::help;
-use crate::config::layers::{Merged, merge};
-use crate::config::settings::SETTINGS;
+use crate::config::layers::{Given, Merged, Source, merge};
+use crate::config::settings::{SETTINGS, Setting};
+use crate::config::values::show_size;
+use crate::server::machine;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -26,8 +28,9 @@ pub fn run(args: &[String]) -> ExitCode {
 
 /// One line for each setting: name, value, source.
 fn table(merged: &Merged) -> String {
-    let rows: Vec<_> =
-        SETTINGS.iter().zip(&merged.given).map(|(row, given)| (row.name, given.shown(row), given.source.to_string())).collect();
+    let value = |row: &Setting, given: &Given| effective(row, given).unwrap_or_else(|| given.shown(row));
+    let rows = SETTINGS.iter().zip(&merged.given).map(|(row, given)| (row.name, value(row, given), given.source.to_string()));
+    let rows: Vec<_> = rows.collect();
     // A single long value does not push all sources out of sight.
     let width = rows.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= 48).max().unwrap_or_default();
     let mut text = String::new();
@@ -35,4 +38,14 @@ fn table(merged: &Merged) -> String {
         let _ = writeln!(text, "{name:<31} {value:<width$}  {source}");
     }
     text
+}
+
+/// What a default that depends on the machine comes to on this one.
+fn effective(row: &Setting, given: &Given) -> Option<String> {
+    match row.name {
+        _ if given.source != Source::Default => None,
+        "server.reactors" => Some(machine::reactors().to_string()),
+        "limits.memory" => Some(show_size(machine::memory_budget() as u64)),
+        _ => None,
+    }
 }

@@ -142,9 +142,12 @@ fn parse_size(value: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-fn show_size(bytes: u64) -> String {
+/// A number of bytes in the largest unit that fits.
+pub fn show_size(bytes: u64) -> String {
     match bytes {
         0 => "0".to_string(),
+        _ if bytes.is_multiple_of(1 << 40) => format!("{}TiB", bytes >> 40),
+        _ if bytes.is_multiple_of(1 << 30) => format!("{}GiB", bytes >> 30),
         _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
         _ if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
         _ => bytes.to_string(),
@@ -258,6 +261,7 @@ mod tests {
         for wrong in ["", "MiB", "-1", "+1", "1.5MiB", "99999999999GiB", "18446744073709551616", "12Ki", "1 MiB x"] {
             assert!(size(wrong, any.clone()).is_err(), "{wrong}");
         }
+        assert_eq!([0, 5, 3 << 10, 3 << 20, 3 << 30, 3 << 40].map(show_size), ["0", "5", "3KiB", "3MiB", "3GiB", "3TiB"]);
         assert_eq!(size("3MiB", 4 << 20..=8 << 20), Err("bytes from 4MiB to 8MiB, as 16777216, 64MiB or 64MB".to_string()));
         assert_eq!([size_or_unlimited("-1"), size_or_unlimited("unlimited"), size_or_unlimited("5")], [Ok(-1), Ok(-1), Ok(5)]);
         assert!(size_or_unlimited("-2").is_err() && size_or_unlimited("9223372036854775808").is_err());

@@ -7,7 +7,7 @@ mod create_topics;
 mod driver;
 pub mod failure;
 mod listen;
-mod machine;
+pub mod machine;
 mod start;
 mod stop;
 mod storage;
