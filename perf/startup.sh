@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # From exec to the first Metadata answer: on an empty directory, with 2 GB of data after an orderly stop, and after kill -9
 # under load.
-#   RUNS=5 MEGABYTES=2000 BROKERS="monolog kafka" perf/startup.sh
+# PARTITIONS more lie beside them, in topics of 1,000.
+#   RUNS=5 MEGABYTES=2000 PARTITIONS=0 BROKERS="monolog kafka" perf/startup.sh
 set -uo pipefail
 RUNS=${RUNS:-5}
 source "$(dirname "$0")/lib.sh"
 MEGABYTES=${MEGABYTES:-2000}
+PARTITIONS=${PARTITIONS:-0}
 
 # timed_start CASE TOPIC: starts the broker with a stopwatch that waits for TOPIC; the stopwatch runs before the broker does.
 timed_start() {
@@ -39,6 +41,7 @@ begin_perf startup
 for kind in ${BROKERS:-monolog kafka}; do
     fresh_broker "$kind"
     create_topic data 6
+    for more in $(seq $((PARTITIONS / 1000))); do create_topic "more-$more" 1000; done
     stop_broker
     for RUN in $(seq "$RUNS"); do
         timed_start empty data

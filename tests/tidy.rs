@@ -292,8 +292,8 @@ fn unsafe_is_allowed_in_one_file() {
 #[test]
 fn nobody_but_sqlite_opens_the_database_file() {
     let opens = ["File::open", "OpenOptions::new", "File::create", "File::options", "fs::read(", "fs::write(", "fs::copy(", "fs::rename("];
-    // The lock file, the directory, the reserve, and the -wal before SQLite opens it.
-    let known = ["src/store/sqlite/data_dir.rs", "src/store/sqlite/reserve.rs", "src/store/sqlite/wal_scan.rs"];
+    // A backup elsewhere; the lock file, the directory, the reserve, and the -wal before SQLite opens it.
+    let known = ["src/cli/backup.rs", "src/store/sqlite/data_dir.rs", "src/store/sqlite/reserve.rs", "src/store/sqlite/wal_scan.rs"];
     let mut faults = Vec::new();
     for source in sources().iter().filter(|source| !source.room.is_empty() && !known.contains(&source.path.as_str())) {
         let near_data = matches!(source.room.as_str(), "store" | "server" | "cli");

@@ -21,6 +21,7 @@ loadgen first-answer -addr HOST:PORT -topic T     wait for a Metadata answer wit
 loadgen durable-write -addr HOST:PORT -topic T -out FILE   produce at a rate until SIGTERM, then list what was acked
 loadgen durable-check -addr HOST:PORT -topic T FILE        is everything listed there, once, in order, where the ack said
 loadgen http-get -url URL   ask again and again, with slow connections beside it if wanted
+loadgen delete-topic -addr HOST:PORT -topic T     without the weight of a tool in Java
 "loadgen COMMAND -h" lists the flags of a command.
 `
 
@@ -30,6 +31,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"durable-write":  durableWrite,
 	"durable-check":  durableCheck,
 	"http-get":       httpGet,
+	"delete-topic":   deleteTopic,
 }
 
 func main() {
@@ -72,6 +74,22 @@ func (t *target) create(ctx context.Context, partitions int32) error {
 	}
 	if err == kerr.TopicAlreadyExists {
 		return nil
+	}
+	return err
+}
+
+// deleteTopic deletes the topic.
+func deleteTopic(ctx context.Context, args []string) error {
+	flags, t := flagsOf("delete-topic")
+	_ = flags.Parse(args)
+	client, err := t.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	answer, err := kadm.NewClient(client).DeleteTopic(ctx, t.topic)
+	if err == nil {
+		err = answer.Err
 	}
 	return err
 }

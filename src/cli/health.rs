@@ -18,27 +18,9 @@ pub fn run(args: &[String]) -> ExitCode {
     if super::asks_for_help(args) {
         return super::say(format_args!("{}", help::health()));
     }
-    // The address comes first, or last behind flags; whatever it is, a flag's value has no scheme.
-    let is_url = |arg: &String| arg.starts_with("http://") || arg.starts_with("https://");
-    let first = args.first().filter(|arg| !arg.starts_with('-'));
-    let (hosts, place) = match first.or_else(|| args.last().filter(|arg| is_url(arg))) {
-        Some(url) => match parse_url(url) {
-            Ok(place) => (vec![place.host.clone()], place),
-            Err(what) => return super::wrong(&format!("\"{url}\" is no address to ask: {what}")),
-        },
-        None => {
-            let settings = match merge(args, &super::environment()) {
-                Ok(merged) => merged.settings,
-                Err(lines) => return super::wrong_settings(&lines),
-            };
-            match settings.http_addr {
-                None => return super::wrong("HTTP is off by server.http_addr: there is nobody to ask"),
-                Some(Address { port: 0, .. }) => {
-                    return super::wrong("server.http_addr leaves the port open: name it, as http://localhost:8080");
-                }
-                Some(Address { host, port }) => (hosts_of(host), Place { host: String::new(), port, path: "/readyz".to_string() }),
-            }
-        }
+    let (hosts, place) = match find(args, "/readyz") {
+        Ok(found) => found,
+        Err(code) => return code,
     };
     match ask(&hosts, &place) {
         Ok(()) => super::say(format_args!("ready\n")),
@@ -49,15 +31,42 @@ pub fn run(args: &[String]) -> ExitCode {
     }
 }
 
+/// The broker that these arguments mean: a URL, or the settings as serve finds them. `path` is asked where the URL has none.
+pub(super) fn find(args: &[String], path: &str) -> Result<(Vec<String>, Place), ExitCode> {
+    // The address comes first, or last behind flags; whatever it is, a flag's value has no scheme.
+    let is_url = |arg: &String| arg.starts_with("http://") || arg.starts_with("https://");
+    let first = args.first().filter(|arg| !arg.starts_with('-'));
+    match first.or_else(|| args.last().filter(|arg| is_url(arg))) {
+        Some(url) => match parse_url(url, path) {
+            Ok(place) => Ok((vec![place.host.clone()], place)),
+            Err(what) => Err(super::wrong(&format!("\"{url}\" is no address to ask: {what}"))),
+        },
+        None => {
+            let settings = match merge(args, &super::environment()) {
+                Ok(merged) => merged.settings,
+                Err(lines) => return Err(super::wrong_settings(&lines)),
+            };
+            match settings.http_addr {
+                None => Err(super::wrong("HTTP is off by server.http_addr: there is nobody to ask")),
+                Some(Address { port: 0, .. }) => {
+                    Err(super::wrong("server.http_addr leaves the port open: name it, as http://localhost:8080"))
+                }
+                Some(Address { host, port }) => Ok((hosts_of(host), Place { host: String::new(), port, path: path.to_string() })),
+            }
+        }
+    }
+}
+
 /// What is asked, and where.
-struct Place {
-    host: String,
-    port: u16,
-    path: String,
+pub(super) struct Place {
+    /// The host of a URL.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) path: String,
 }
 
 /// `http://HOST[:PORT][/PATH]`, with or without the scheme.
-fn parse_url(url: &str) -> Result<Place, &'static str> {
+fn parse_url(url: &str, default_path: &str) -> Result<Place, &'static str> {
     const WANTED: &str = "it is written http://HOST:PORT";
     if url.starts_with("https://") {
         return Err("there is no TLS, ask by http://");
@@ -75,7 +84,7 @@ fn parse_url(url: &str) -> Result<Place, &'static str> {
     if host.is_empty() || port == 0 {
         return Err(WANTED);
     }
-    let path = if matches!(path, "" | "/") { "/readyz" } else { path };
+    let path = if matches!(path, "" | "/") { default_path } else { path };
     Ok(Place { host: host.to_string(), port, path: path.to_string() })
 }
 
@@ -153,7 +162,7 @@ mod tests {
 
     #[test]
     fn addresses_to_ask() {
-        let place = |url| parse_url(url).map(|place| (place.host, place.port, place.path));
+        let place = |url| parse_url(url, "/readyz").map(|place| (place.host, place.port, place.path));
         let is = |host: &str, port, path: &str| Ok((host.to_string(), port, path.to_string()));
         assert_eq!(place("http://a:8080"), is("a", 8080, "/readyz"));
         assert_eq!(place("a:8080/"), is("a", 8080, "/readyz"));

@@ -9,12 +9,13 @@ pub fn usage() -> String {
     for (command, what) in [
         ("serve [flags]", "start the broker; without flags: Kafka on :9092, HTTP on :8080, data in ./data"),
         ("health [URL]", "exit 0 when the broker is ready, 1 when not"),
+        ("backup FILE [URL]", "copy all that a running broker holds into one file that serve can start from"),
         ("config print", "print every setting with its value and where it comes from"),
         ("config check", "check the settings and nothing else"),
         ("version", "print the version"),
         ("help [COMMAND]", "print this, or what a command takes; help serve lists every setting"),
     ] {
-        let _ = writeln!(text, "  monolog {command:<15} {what}");
+        let _ = writeln!(text, "  monolog {command:<17} {what}");
     }
     text
 }
@@ -43,6 +44,11 @@ fn names(setting: &Setting) -> Vec<String> {
 /// What `monolog help health` prints.
 pub fn health() -> String {
     "usage: monolog health [URL]\n       monolog health [flags of serve]\n\nAsks a broker whether it is ready: exit code 0 when it is, 1 when not, and one line that says why. Without a URL, as\nhttp://localhost:8080, the address comes from the settings, found as serve finds them.\n".to_string()
+}
+
+/// What `monolog help backup` prints.
+pub fn backup() -> String {
+    "usage: monolog backup FILE [URL]\n       monolog backup FILE [flags of serve]\n\nCopies all that a running broker holds, topics, records, offsets, groups and configs as of one moment, into FILE, which is\ncomplete and synced when this ends with 0, and not touched otherwise. Without a URL, as http://localhost:8080, address and token\ncome from the settings, found as serve finds them; with one the token comes from MONOLOG_AUTH_TOKEN. To start from the copy\nput it into an empty directory as monolog.db:\n\n  mkdir data && cp FILE data/monolog.db && monolog serve -data-dir data\n".to_string()
 }
 
 /// What `monolog help config` prints.

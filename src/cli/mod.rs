@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Called by `main`; says on stderr what is wrong and picks the exit code.
 
+mod backup;
 mod config;
 mod health;
 mod help;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 const USAGE: u8 = 2;
 
 /// What can be asked for.
-const COMMANDS: &[&str] = &["serve", "health", "config", "version", "help"];
+const COMMANDS: &[&str] = &["serve", "health", "backup", "config", "version", "help"];
 
 /// Runs one command line, without the program's name.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -28,12 +29,14 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match command.as_str() {
         "serve" => serve::run(rest),
         "health" => health::run(rest),
+        "backup" => backup::run(rest),
         "config" => config::run(rest),
         "version" | "-version" | "--version" => say(format_args!("monolog {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MONOLOG_COMMIT"))),
         "help" | "-h" | "-help" | "--help" => match rest.first().map(String::as_str) {
             None => say(format_args!("{}", help::usage())),
             Some("serve") => say(format_args!("{}", help::serve())),
             Some("health") => say(format_args!("{}", help::health())),
+            Some("backup") => say(format_args!("{}", help::backup())),
             Some("config") => say(format_args!("{}", help::config())),
             Some(topic) if COMMANDS.contains(&topic) => say(format_args!("{}", help::usage())),
             Some(topic) => unknown(topic),

@@ -1,5 +1,6 @@
 //! Answers of the routes: JSON or a page, and errors as `{"error","code"}` with the status that fits Kafka's code.
 
+use super::backup::Copied;
 use super::share::Held;
 use super::text::put_string;
 use crate::wire::error_code::ErrorCode;
@@ -18,6 +19,8 @@ pub struct Reply {
     pub content_type: &'static str,
     /// The body; empty for none.
     pub body: Vec<u8>,
+    /// A file that is the body.
+    pub file: Option<Copied>,
     /// What pays for a large body.
     pub held: Option<Held>,
 }
@@ -28,7 +31,7 @@ pub const JSON: &str = "application/json";
 impl Reply {
     /// Only a status.
     pub fn empty(status: u16) -> Reply {
-        Reply { status, allow: None, challenges: false, content_type: JSON, body: Vec::new(), held: None }
+        Reply { status, allow: None, challenges: false, content_type: JSON, body: Vec::new(), file: None, held: None }
     }
 
     /// A small JSON body.

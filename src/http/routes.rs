@@ -4,7 +4,7 @@
 use super::desk::Desk;
 use super::reply::Reply;
 use super::site::Site;
-use super::{groups, messages, publish, stats, target, topics};
+use super::{backup, groups, messages, publish, stats, target, topics};
 use crate::base::limits::SMALL_FRAME_BYTES;
 use serde_json::json;
 use std::io::{self, Read};
@@ -40,9 +40,11 @@ enum Route {
     Offset(String, String),
     Pending,
     Stats,
+    Backup,
 }
 
 const READ: &str = "GET, HEAD, OPTIONS";
+const POST: &str = "POST, OPTIONS";
 const READ_POST: &str = "GET, HEAD, POST, OPTIONS";
 const READ_DELETE: &str = "GET, HEAD, DELETE, OPTIONS";
 
@@ -64,6 +66,7 @@ impl Route {
             ["api", "groups", _, "offsets", _] => name(2).and_then(|group| Ok(Route::Offset(group, name(4)?))),
             ["api", "pending"] => Ok(Route::Pending),
             ["api", "stats"] => Ok(Route::Stats),
+            ["api", "backup"] => Ok(Route::Backup),
             _ => return None,
         })
     }
@@ -72,6 +75,7 @@ impl Route {
     fn methods(&self) -> &'static str {
         match self {
             Route::Topics | Route::Messages(_) | Route::Offset(..) => READ_POST,
+            Route::Backup => POST,
             Route::Topic(_) | Route::Group(_) => READ_DELETE,
             Route::Index | Route::Health | Route::Readyz | Route::Groups | Route::Pending | Route::Stats => READ,
         }
@@ -108,6 +112,9 @@ fn decide(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Result<Reply, 
     if !is_at_home((ask.header)("origin"), (ask.header)("host")) {
         return Err(Reply::error(403, "CLUSTER_AUTHORIZATION_FAILED", "pages of another host may not write here"));
     }
+    if let Route::Backup = route {
+        return Ok(backup::answer(site));
+    }
     if ask.method == "DELETE" {
         return match &route {
             Route::Topic(topic) => topics::delete(desk, topic),
@@ -143,6 +150,7 @@ fn read(site: &Site, desk: &mut Desk, route: &Route, target: &str) -> Result<Rep
         Route::Offset(group, topic) => groups::offset(desk, group, topic, target),
         Route::Pending => groups::pending(site, desk),
         Route::Stats => stats::stats(site, desk),
+        Route::Backup => Err(topics::odd()),
     }
 }
 
@@ -208,9 +216,13 @@ mod tests {
     #[test]
     fn wrong_methods_and_paths() {
         let site = site(None);
-        for (path, allowed) in
-            [("/health", READ), ("/api/topics", READ_POST), ("/api/topics/t", READ_DELETE), ("/api/groups/g/offsets/t", READ_POST)]
-        {
+        for (path, allowed) in [
+            ("/health", READ),
+            ("/api/topics", READ_POST),
+            ("/api/topics/t", READ_DELETE),
+            ("/api/groups/g/offsets/t", READ_POST),
+            ("/api/backup", POST),
+        ] {
             for method in ["PUT", "PATCH", "TRACE", "get"] {
                 let reply = ask(&site, method, path, &[]);
                 assert_eq!((reply.status, reply.allow), (405, Some(allowed)), "{method} {path}");

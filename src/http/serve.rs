@@ -1,6 +1,7 @@
 //! tiny_http behind the guard: takes complete requests from the private socket and answers them by `routes`, on a few threads that
 //! sleep until somebody asks. Each has a desk of its own, so each can wait for the engine.
 
+use super::backup::Copied;
 use super::desk::Desk;
 use super::reply::Reply;
 use super::routes::{Ask, Body, answer};
@@ -36,10 +37,15 @@ fn respond(mut request: Request, site: &Site, desk: &mut Desk) {
     let header = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
     let len = request.body_length().unwrap_or(0);
     let ask = Ask { method: &method, target: &target, header: &header };
-    let Reply { status, allow, challenges, content_type, body, held } = answer(site, desk, &ask, Body { len, reader: request.as_reader() });
-    let content_type = (!body.is_empty()).then_some(content_type);
+    let Reply { status, allow, challenges, content_type, body, file, held } =
+        answer(site, desk, &ask, Body { len, reader: request.as_reader() });
+    let content_type = (!body.is_empty() || file.is_some()).then_some(content_type);
+    let response = match file {
+        Some(Copied { file, len }) => Response::new(StatusCode(status), Vec::new(), file, usize::try_from(len).ok(), None).boxed(),
+        None => Response::from_data(body).with_status_code(StatusCode(status)).boxed(),
+    };
     // A length tells the client how much is missing when something breaks; chunks would not.
-    let mut response = Response::from_data(body).with_status_code(StatusCode(status)).with_chunked_threshold(usize::MAX);
+    let mut response = response.with_chunked_threshold(usize::MAX);
     let headers = [
         ("Content-Type", content_type),
         ("Cache-Control", Some("no-store")),

@@ -1,6 +1,7 @@
 //! What all HTTP threads share: how the broker is, the token, the share of memory, and the two lanes for what is large. Made by
 //! `server`.
 
+use super::backup::{Copier, NoCopy};
 use super::health::Health;
 use super::reply::Reply;
 use super::share::Share;
@@ -17,6 +18,8 @@ pub struct Site {
     pub health: Arc<Health>,
     /// What a topic gets that is made by a write (`topics.default_partitions`).
     pub default_partitions: i32,
+    /// Makes a copy of everything.
+    pub copier: Copier,
     /// The memory of this side.
     pub share: Share,
     token: Option<String>,
@@ -30,7 +33,8 @@ impl Site {
     /// A site that asks for `token`, if there is one.
     pub fn new(health: Arc<Health>, share: Share, token: Option<String>, default_partitions: i32) -> Site {
         let (reading, writing) = Default::default();
-        Site { health, default_partitions, share, token, started: Instant::now(), turns: AtomicU32::new(0), reading, writing }
+        let copier: Copier = Box::new(|| Err(NoCopy::NothingOnDisk));
+        Site { health, default_partitions, copier, share, token, started: Instant::now(), turns: AtomicU32::new(0), reading, writing }
     }
 
     /// Whether this `Authorization` header lets somebody in.

@@ -3,6 +3,7 @@
 
 mod announce;
 mod clock;
+mod copy;
 mod create_topics;
 mod driver;
 pub mod failure;

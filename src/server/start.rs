@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::driver::Driver;
 use super::failure::{Failure, system};
 use super::storage::Storage;
-use super::{Event, announce, create_topics, listen, machine, spawn};
+use super::{Event, announce, copy, create_topics, listen, machine, spawn};
 use crate::base::budget::Budget;
 use crate::base::ids::Uuid;
 use crate::base::rng::Rng;
@@ -13,6 +13,7 @@ use crate::base::text::Text;
 use crate::cold::{Answered, pool};
 use crate::config::settings::{Settings, Storage as Backend};
 use crate::engine::Engine;
+use crate::http::backup::Copier;
 use crate::http::desk::Desk;
 use crate::http::guard::{Guard, GuardStop};
 use crate::http::health::Health;
@@ -29,6 +30,7 @@ use crate::state::broker::Broker;
 use crate::store::memory::MemoryStore;
 use crate::store::plan::Image;
 use crate::store::seam::{Reader, Writer};
+use crate::store::sqlite::backup::Backup;
 use crate::store::sqlite::open;
 use crate::store::sqlite::options::Options;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -75,6 +77,7 @@ struct Opened {
     writer: Box<dyn Writer>,
     readers: Vec<Box<dyn Reader>>,
     image: Image,
+    copier: Option<Copier>,
 }
 
 /// What can be had without threads.
@@ -91,7 +94,8 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let clock = Clock::start();
     let connections = machine::claim_files(settings.connections_max);
     let budget = Budget::new(settings.memory_bytes.unwrap_or_else(machine::memory_budget));
-    let opened = open_store(settings, machine::seed())?;
+    let mut opened = open_store(settings, machine::seed())?;
+    let copier = opened.copier.take();
     let Built { engine, writer, readers, kafka, http } = build(settings, opened, &budget, &clock)?;
     let lines = announce::lines(settings, &kafka, http.as_ref(), &connections);
     let health = Arc::new(Health { data_dir: data_dir(settings).map(Path::to_path_buf), ..Health::default() });
@@ -127,7 +131,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
         driver.run(engine);
         drop(ended.send(Event::EngineEnded));
     })?;
-    let http = http.map(|parts| start_http(parts, settings, &health, &budget, connections.http, &events)).transpose()?;
+    let http = http.map(|parts| start_http(parts, settings, copier, &health, &budget, connections.http, &events)).transpose()?;
     let reactor_threads = reactors.into_iter().enumerate().map(|(number, reactor)| {
         let events = events.clone();
         spawn(&format!("reactor-{number}"), move || {
@@ -143,7 +147,7 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
 
 /// The ports, and the state with the topics of the settings. Where one cannot be had, the store is closed again.
 fn build(settings: &Settings, opened: Opened, budget: &Budget, clock: &Clock) -> Result<Built, Failure> {
-    let Opened { mut writer, readers, image } = opened;
+    let Opened { mut writer, readers, image, .. } = opened;
     let built = bind(settings).and_then(|ports| {
         let broker = broker(settings, budget, image.cluster_id);
         let mut engine = Engine::new(image, broker, machine::seed(), clock.now());
@@ -172,14 +176,15 @@ fn open_store(settings: &Settings, seed: u64) -> Result<Opened, Failure> {
             let mut store = MemoryStore::new(cluster_id);
             let image = store.load()?;
             let readers = (0..COLD_THREADS).map(|_| Box::new(store.clone()) as Box<dyn Reader>).collect();
-            Ok(Opened { writer: Box::new(store), readers, image })
+            Ok(Opened { writer: Box::new(store), readers, image, copier: None })
         }
         Backend::Disk => {
             let mut writer =
                 open::open(&settings.data_dir, &Options { gc_interval_ms: settings.gc_interval_ms, ..Options::new(cluster_id) })?;
             let image = writer.load()?;
             let readers = (0..COLD_THREADS).map(|_| Ok(Box::new(writer.reader()?) as Box<dyn Reader>)).collect::<Result<_, Failure>>()?;
-            Ok(Opened { writer: Box::new(writer), readers, image })
+            let copier = Some(copy::copier(Backup::of(&writer)));
+            Ok(Opened { writer: Box::new(writer), readers, image, copier })
         }
     }
 }
@@ -257,6 +262,7 @@ impl HttpParts {
 fn start_http(
     parts: HttpParts,
     settings: &Settings,
+    copier: Option<Copier>,
     health: &Arc<Health>,
     budget: &Budget,
     clients_max: usize,
@@ -267,7 +273,11 @@ fn start_http(
     let token = settings.http_token().map(|token| token.expose().to_owned());
     let (guard, stop) = Guard::new(parts.listener, socket.path.clone(), share.clone(), clients_max).map_err(system("the HTTP guard"))?;
     let server = Arc::new(serve::start(behind).map_err(system("the HTTP server"))?);
-    let site = Arc::new(Site::new(health.clone(), share, token, settings.default_partitions));
+    let mut site = Site::new(health.clone(), share, token, settings.default_partitions);
+    if let Some(copier) = copier {
+        site.copier = copier;
+    }
+    let site = Arc::new(site);
     for (number, desk) in parts.desks.into_iter().enumerate() {
         let (server, site) = (server.clone(), site.clone());
         spawn(&format!("http-{number}"), move || serve::run(&server, &site, desk))?;

@@ -49,7 +49,7 @@ fn version_and_help() {
     for args in [&["help"][..], &["-h"], &["--help"]] {
         let help = run(monolog(args));
         assert_eq!((help.status.code(), help.stderr.as_str()), (Some(0), ""));
-        for command in ["serve", "health", "config print", "config check", "version", "help"] {
+        for command in ["serve", "health", "backup FILE", "config print", "config check", "version", "help"] {
             assert!(help.stdout.contains(command), "{}", help.stdout);
         }
     }

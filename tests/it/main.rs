@@ -4,6 +4,7 @@
 
 mod admin;
 mod api_versions;
+mod backup;
 mod bad_input;
 mod broker;
 mod cli;

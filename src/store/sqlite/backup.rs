@@ -19,6 +19,8 @@ use crate::base::limits::{BACKUP_DISK_FREE_BYTES_MIN, BACKUP_SYNC_BYTES, READ_SL
 use crate::store::seam::{StoreError, Writer};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::park_timeout;
@@ -65,20 +67,15 @@ impl Backup {
         Backup { store: writer.shared() }
     }
 
-    /// Writes a copy below the data directory, synced, and says where; whoever takes it removes it. One at a time.
-    pub fn write(&self) -> Result<PathBuf, StoreError> {
-        let dir =
-            self.store.dir.make_backup_dir().map_err(|error| StoreError::Fatal(format!("cannot make a place for the copy: {error}")))?;
-        let written = self.write_in(&dir);
-        if written.is_err() {
-            self.store.dir.remove_backup_dir();
-        }
+    /// Writes a copy below the data directory. Gives the file, which has no name any more: it is gone when it is closed. One
+    /// at a time.
+    pub fn write(&self) -> Result<(File, u64), StoreError> {
+        let dir = &self.store.dir;
+        let failed = |error: io::Error| StoreError::Fatal(format!("cannot make a file for the copy: {error}"));
+        let place = dir.make_backup_dir().map_err(failed)?;
+        let written = self.write_in(&place).and_then(|file| dir.open_backup(&file).map_err(failed));
+        dir.remove_backup_dir();
         written
-    }
-
-    /// Removes what [`Backup::write`] left.
-    pub fn remove(&self) {
-        self.store.dir.remove_backup_dir();
     }
 
     fn write_in(&self, dir: &Path) -> Result<PathBuf, StoreError> {
@@ -98,7 +95,6 @@ impl Backup {
         let mut writer = open::open(dir, &Options::new(Uuid::ZERO)).map_err(told)?;
         writer.load()?;
         Box::new(writer).close()?;
-        self.store.dir.sync_backup(&place).map_err(|error| StoreError::Fatal(format!("cannot sync the copy: {error}")))?;
         Ok(place)
     }
 }

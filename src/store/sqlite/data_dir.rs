@@ -87,6 +87,13 @@ impl DataDir {
         File::open(file)?.sync_all()
     }
 
+    /// Opens a copy that is complete, and says how long it is.
+    pub(super) fn open_backup(&self, file: &Path) -> io::Result<(File, u64)> {
+        let file = File::open(file)?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    }
+
     /// Bytes that are free on its disk.
     pub(super) fn free_bytes(&self) -> io::Result<u64> {
         let disk = rustix::fs::statvfs(&self.path)?;
