@@ -22,6 +22,7 @@ loadgen durable-write -addr HOST:PORT -topic T -out FILE   produce at a rate unt
 loadgen durable-check -addr HOST:PORT -topic T FILE        is everything listed there, once, in order, where the ack said
 loadgen http-get -url URL   ask again and again, with slow connections beside it if wanted
 loadgen delete-topic -addr HOST:PORT -topic T     without the weight of a tool in Java
+loadgen many -addr HOST:PORT -topic T             thousands of partitions, a hundred a request, then Metadata of all
 "loadgen COMMAND -h" lists the flags of a command.
 `
 
@@ -32,6 +33,7 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"durable-check":  durableCheck,
 	"http-get":       httpGet,
 	"delete-topic":   deleteTopic,
+	"many":           many,
 }
 
 func main() {
