@@ -34,12 +34,15 @@ pub struct Driver {
 impl Driver {
     /// Runs until the engine says that it has stopped, or cannot go on. With it go the ways to the storage and cold threads.
     pub fn run(self, mut engine: Engine) {
+        let mut inputs = Vec::new();
         loop {
             // The sender of this mailbox is never gone: the storage and cold threads hold one.
             let timeout = engine.next_deadline_ms().map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms())));
             let first = self.inbox.mail.recv(timeout).ok().flatten();
+            inputs.extend(first.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)));
+            // Read after the last of them came: none is stamped with a time before it was sent.
             let now = self.clock.now();
-            for input in first.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)) {
+            for input in inputs.drain(..) {
                 if let Input::Committed(_) = input {
                     self.inbox.set_committing(false);
                 }
