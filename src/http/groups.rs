@@ -1,7 +1,7 @@
 //! The routes of groups: list, look at one, delete; an offset of one, read and committed. Called by `routes`.
 
 use super::desk::Desk;
-use super::input::from_json;
+use super::input::{Object, from_json};
 use super::reply::Reply;
 use super::site::Site;
 use super::target::Parameters;
@@ -87,7 +87,7 @@ pub fn offset(desk: &mut Desk, id: &str, topic: &str, target: &str) -> Result<Re
 /// `POST /api/groups/{g}/offsets/{t}`: as an admin commits, outside of the group.
 pub fn commit(desk: &mut Desk, id: &str, topic: &str, target: &str, body: &[u8]) -> Result<Reply, Reply> {
     let partition_index = Parameters::of(target, &["partition"])?.partition()?;
-    let NewOffset { offset } = from_json(body)?;
+    let Object(NewOffset { offset }) = from_json(body)?;
     if offset < 0 {
         return Err(Reply::bad(format!("offset {offset} is below 0")));
     }

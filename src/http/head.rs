@@ -136,7 +136,11 @@ fn forward(request: &httparse::Request, body_len: usize) -> Result<Vec<u8>, Refu
     let mut forwarded = format!("{method} {target} HTTP/1.{}\r\nConnection: close\r\n", request.version.unwrap_or(1)).into_bytes();
     for header in request.headers.iter() {
         let wanted = FORWARDED.iter().any(|name| header.name.eq_ignore_ascii_case(name));
-        if wanted && header.value.is_ascii() {
+        // To leave one out would be to decide without it.
+        if wanted && !header.value.is_ascii() {
+            return Err(refused("400 Bad Request", "a header that matters here is not ASCII"));
+        }
+        if wanted {
             forwarded.extend_from_slice(&[header.name.as_bytes(), b": ", header.value, b"\r\n"].concat());
         }
     }
@@ -191,6 +195,7 @@ mod tests {
         assert_eq!(status(&head("Content-Length: 1\r\nContent-Length: 2")), "400");
         assert_eq!(status(&head("Transfer-Encoding: chunked")), "411");
         assert_eq!(status(&head("Expect: miracles")), "417");
+        assert_eq!(status(&head("Origin: http://\u{e9}vil")), "400");
         assert_eq!(status(&head(&"a: b\r\n".repeat(200))), "431");
         assert_eq!(status(&format!("GET / HTTP/1.1\r\nA: {}", "x".repeat(HTTP_HEAD_BYTES_MAX))), "431");
         assert_eq!(status("\u{16}\u{3}\u{1}\n\n"), "400");

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Reads a body; what is wrong with it is said with its line and column.
 pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reply> {
@@ -14,6 +15,26 @@ pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reply> {
         return Err(Reply::bad("the body is empty; JSON is expected"));
     }
     serde_json::from_slice(body).map_err(|error| Reply::bad(format!("the body is not the JSON that is expected: {error}")))
+}
+
+/// What is written as a JSON object; a list is not taken for its fields in their order.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
 }
 
 /// What is posted as messages: one, or a list.
@@ -38,7 +59,7 @@ pub struct Message {
     pub partition: Option<i32>,
     /// Its headers in their order.
     #[serde(default)]
-    pub headers: Vec<Header>,
+    pub headers: Vec<Object<Header>>,
     /// When it was made, ms since 1970; now if that is not said.
     pub timestamp: Option<i64>,
 }
@@ -105,7 +126,7 @@ impl<'de> Deserialize<'de> for Posted {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Posted, A::Error> {
                 let mut messages = Vec::new();
-                while let Some(message) = list.next_element()? {
+                while let Some(Object(message)) = list.next_element()? {
                     if messages.len() == HTTP_MESSAGES_MAX {
                         return Err(A::Error::custom(format!("a list takes at most {HTTP_MESSAGES_MAX} messages")));
                     }
@@ -152,9 +173,23 @@ mod tests {
         assert!(error(r#"{"value":{"base64":"?"}}"#).contains("not base64"));
         assert!(error(r#"{"value":"x","partition":2147483648}"#).contains("line 1"));
         assert!(error(r#"{"value":"","headers":[{"key":null}]}"#).contains("cannot be null"));
-        for bad in ["", "1", "\"x\"", "null", "[1]", "[{\"value\":\"x\"}", "{\"value\":\"\u{1}\"}", "{\"value\":\"x\"} y", "\u{feff}{}"] {
+        for bad in [
+            "",
+            "1",
+            "\"x\"",
+            "null",
+            "[1]",
+            r#"[[null,"x",0,[],5]]"#,
+            r#"{"value":"","headers":[["k","v"]]}"#,
+            "[{\"value\":\"x\"}",
+            "{\"value\":\"\u{1}\"}",
+            "{\"value\":\"x\"} y",
+            "\u{feff}{}",
+        ] {
             error(bad);
         }
+        let listed = from_json::<Object<Header>>(br#"["k","v"]"#).unwrap_err();
+        assert!(String::from_utf8(listed.body).unwrap().contains("invalid type: sequence, expected an object"));
         assert!(from_json::<Posted>(b"{\"value\":\"\xff\"}").is_err());
         assert!(error(&"[".repeat(100_000)).contains("line 1"));
         assert!(error(&format!("[{}]", vec![r#"{"value":""}"#; 10_001].join(","))).contains("at most 10000"));

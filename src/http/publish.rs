@@ -1,7 +1,7 @@
 //! `POST /api/topics/{t}/messages`: one message or a list of them, appended by Produce in one commit. Called by `routes`.
 
 use super::desk::Desk;
-use super::input::{Message, Posted, from_json};
+use super::input::{Message, Object, Posted, from_json};
 use super::partitioner::partition_of;
 use super::reply::Reply;
 use super::site::Site;
@@ -129,7 +129,7 @@ fn pack(messages: &[Message], partitions: &[i32], now_ms: i64, bytes_max: usize)
             bundles.push(Bundle { partition: *partition, builder: BatchBuilder::new(Codec::None), places: Vec::new() });
         }
         let Some(bundle) = open.get(partition).and_then(|index| bundles.get_mut(*index)) else { continue };
-        let headers: Vec<HeaderPair> = message.headers.iter().map(|header| (&header.key[..], header.value.0.as_deref())).collect();
+        let headers: Vec<HeaderPair> = message.headers.iter().map(|Object(header)| (&header.key[..], header.value.0.as_deref())).collect();
         bundle.builder.push(message.timestamp.unwrap_or(now_ms), message.key.0.as_deref(), message.value.0.as_deref(), &headers);
         bundle.places.push(place);
     }

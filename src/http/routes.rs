@@ -80,6 +80,15 @@ impl Route {
             Route::Index | Route::Health | Route::Readyz | Route::Groups | Route::Pending | Route::Stats => READ,
         }
     }
+
+    /// Whether parameters would go unnoticed. Those that read some look after theirs; probes and pages may be asked with any.
+    fn takes_no_parameters(&self, method: &str) -> bool {
+        match self {
+            Route::Index | Route::Health | Route::Readyz | Route::Offset(..) => false,
+            Route::Messages(_) => method == "POST",
+            _ => true,
+        }
+    }
 }
 
 /// Answers a request. A HEAD is answered as the GET; whoever writes it leaves the body out.
@@ -105,6 +114,9 @@ fn decide(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Result<Reply, 
     if !methods.split(", ").any(|allowed| allowed == ask.method) {
         let what = format!("{path} does not take {}, only {methods}", ask.method);
         return Err(Reply { allow: Some(methods), ..Reply::error(405, "INVALID_REQUEST", what) });
+    }
+    if route.takes_no_parameters(ask.method) {
+        target::Parameters::of(ask.target, &[])?;
     }
     if ask.method == "GET" || ask.method == "HEAD" {
         return read(site, desk, &route, ask.target);
@@ -237,6 +249,24 @@ mod tests {
         }
         assert_eq!(ask(&site, "GET", "/api/topics/%zz", &[]).status, 400);
         assert_eq!(ask(&site, "GET", "/api/groups/%ff/offsets/t", &[]).status, 400);
+    }
+
+    #[test]
+    fn parameters_that_nobody_reads_are_refused() {
+        let site = site(None);
+        for (method, path) in [
+            ("POST", "/api/topics/t/messages?partition=3"),
+            ("GET", "/api/topics?limit=1"),
+            ("DELETE", "/api/topics/t?force=1"),
+            ("GET", "/api/groups?state=Empty"),
+            ("DELETE", "/api/groups/g?x"),
+            ("GET", "/api/stats?x=1"),
+            ("POST", "/api/backup?x=1"),
+        ] {
+            let reply = ask(&site, method, path, &[]);
+            let said = String::from_utf8(reply.body).unwrap();
+            assert!(reply.status == 400 && said.contains("no parameter"), "{method} {path}: {said}");
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl Parameters {
                 return Err(Reply::bad(format!("the parameter {pair:?} is not percent-encoded UTF-8")));
             };
             if !known.contains(&name.as_str()) {
-                return Err(Reply::bad(format!("there is no parameter {name:?} here, only {}", known.join(", "))));
+                let others = if known.is_empty() { String::new() } else { format!(", only {}", known.join(", ")) };
+                return Err(Reply::bad(format!("there is no parameter {name:?} here{others}")));
             }
             if found.iter().any(|(other, _)| *other == name) {
                 return Err(Reply::bad(format!("the parameter {name} is given twice")));

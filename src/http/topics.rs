@@ -1,7 +1,7 @@
 //! The routes of topics: list, create, look at one, delete. Called by `routes`.
 
 use super::desk::Desk;
-use super::input::from_json;
+use super::input::{Object, from_json};
 use super::reply::Reply;
 use super::site::Site;
 use super::text::rfc3339;
@@ -88,7 +88,7 @@ pub fn list(site: &Site, desk: &mut Desk) -> Result<Reply, Reply> {
 
 /// `POST /api/topics`
 pub fn create(desk: &mut Desk, body: &[u8]) -> Result<Reply, Reply> {
-    let NewTopic { name, partitions, config } = from_json(body)?;
+    let Object(NewTopic { name, partitions, config }) = from_json(body)?;
     if partitions.is_some_and(|count| count < 1) {
         return Err(Reply::kafka(ErrorCode::INVALID_PARTITIONS, "Number of partitions must be larger than 0."));
     }
