@@ -50,6 +50,10 @@ fn backup(file: &Path, hosts: &[String], place: &Place, token: Option<&str>) -> 
     if file.is_dir() {
         return Err(format!("{} is a directory; name a file", file.display()));
     }
+    // A rename would put a file in the place of a device, a pipe or a link, such as /dev/stdout.
+    if fs::symlink_metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Err(format!("{} is no plain file, and would be replaced by one", file.display()));
+    }
     if dir.join("lock").exists() {
         return Err(format!("{} is a data directory; a backup belongs elsewhere", dir.display()));
     }
@@ -147,7 +151,12 @@ fn refused(code: u16, body: &[u8]) -> String {
 }
 
 fn write_file(part: &Path, first: &[u8], rest: &mut impl Read, len: u64) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    // What an earlier one left is not written into: it may be open to others, or a link.
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
     let first = &first[..first.len().min(usize::try_from(len).unwrap_or(usize::MAX))];
     file.write_all(first)?;
     let left = len - first.len() as u64;
@@ -164,6 +173,7 @@ fn write_file(part: &Path, first: &[u8], rest: &mut impl Read, len: u64) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_whole_or_not_there() {
@@ -173,6 +183,25 @@ mod tests {
         assert_eq!(fs::read(&part).unwrap(), b"abcde");
         assert!(write_file(&part, b"ab", &mut &b"c"[..], 5).unwrap_err().to_string().contains("3 of 5"));
         assert_eq!(part_of(Path::new("x/b.db")), Path::new("x/b.db.part"));
+    }
+
+    #[test]
+    fn what_lies_in_the_way_is_neither_followed_nor_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (kept, link, part) = (dir.path().join("kept"), dir.path().join("link"), dir.path().join("b.part"));
+        fs::write(&kept, "kept").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        let place = Place { host: String::new(), port: 1, path: String::new() };
+        for other in [link.as_path(), Path::new("/dev/null")] {
+            let why = backup(other, &["127.0.0.1".to_owned()], &place, None).unwrap_err();
+            assert!(why.contains("is no plain file"), "{why}");
+        }
+        std::os::unix::fs::symlink(&kept, &part).unwrap();
+        write_file(&part, b"ab", &mut &b""[..], 2).unwrap();
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o644)).unwrap();
+        write_file(&part, b"abc", &mut &b""[..], 3).unwrap();
+        assert_eq!((fs::read(&kept).unwrap(), fs::read(&part).unwrap()), (b"kept".to_vec(), b"abc".to_vec()));
+        assert_eq!(fs::symlink_metadata(&part).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
