@@ -30,6 +30,11 @@ pub fn parse(list: &str) -> Result<Vec<TopicSpec>, String> {
         if topics.iter().any(|other| other.name == topic.name) {
             return Err(format!("each topic once, and \"{}\" is there twice", topic.name));
         }
+        // As when they are made; said here, so that not half of the list is made before.
+        let metric = |topic: &TopicSpec| topic.name.replace('.', "_");
+        if let Some(other) = topics.iter().find(|other| metric(other) == metric(&topic)) {
+            return Err(format!("names that differ in more than '.' and '_', and \"{}\" collides with \"{}\"", topic.name, other.name));
+        }
         topics.push(topic);
     }
     Ok(topics)
@@ -114,6 +119,7 @@ mod tests {
             ("a:1:retention.ms=soon", "Invalid value soon"),
             ("a:1:cleanup.policy='delete", "closed quotes"),
             ("a;a", "\"a\" is there twice"),
+            ("a.b;c;a_b", "\"a_b\" collides with \"a.b\""),
             (":3", "the empty string is not allowed"),
         ] {
             let wrong = parse(list).unwrap_err();
