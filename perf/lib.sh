@@ -55,6 +55,20 @@ gone_broker() {
     sync
 }
 
+# timed_start CASE TOPIC: starts the broker with a stopwatch that waits for TOPIC; the stopwatch runs before the broker does.
+timed_start() {
+    local probe begun
+    "$LOADGEN" first-answer -addr "$BOOTSTRAP" -topic "$2" >"$WORK/first" &
+    probe=$!
+    own $probe
+    sleep 0.3
+    begun=${EPOCHREALTIME//[!0-9]/}
+    spawn_broker "$BROKER_KIND" "$BROKER_DIR"
+    reap $probe || die "$BROKER_KIND did not answer"
+    record "$1" first-answer "$(awk -v a="$begun" -v b="$(cat "$WORK/first")" 'BEGIN { printf "%.1f", (b - a) / 1000 }')" ms
+    wait_for 60 "$BROKER_KIND to be ready" broker_ready >/dev/null
+}
+
 create_topic() { kafka 4.3.1 topics --create --topic "$1" --partitions "${2:-1}" >/dev/null || die "topic $1 cannot be made"; }
 
 # perf_line: the last line of producer-perf-test as metric lines.

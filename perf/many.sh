@@ -9,17 +9,8 @@ IDLE_SECONDS=${IDLE_SECONDS:-60}
 
 # back CASE TOPIC: stops the broker, starts it again with a stopwatch that waits for TOPIC, and looks at it when it has been idle.
 back() {
-    local probe begun
     stop_broker
-    "$LOADGEN" first-answer -addr "$BOOTSTRAP" -topic "$2" >"$WORK/first" &
-    probe=$!
-    own $probe
-    sleep 0.3
-    begun=${EPOCHREALTIME//[!0-9]/}
-    spawn_broker "$kind" "$WORK/$kind"
-    reap $probe || die "$kind did not answer"
-    record "$1" first-answer "$(awk -v a="$begun" -v b="$(cat "$WORK/first")" 'BEGIN { printf "%.1f", (b - a) / 1000 }')" ms
-    wait_for 60 "$kind to be ready" broker_ready >/dev/null
+    timed_start "$1" "$2"
     sleep "$IDLE_SECONDS"
     record "$1" resident "$(awk '/VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$BROKER_PID/status")" MiB
 }

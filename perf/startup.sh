@@ -9,20 +9,6 @@ source "$(dirname "$0")/lib.sh"
 MEGABYTES=${MEGABYTES:-2000}
 PARTITIONS=${PARTITIONS:-0}
 
-# timed_start CASE TOPIC: starts the broker with a stopwatch that waits for TOPIC; the stopwatch runs before the broker does.
-timed_start() {
-    local probe begun
-    "$LOADGEN" first-answer -addr "$BOOTSTRAP" -topic "$2" >"$WORK/first" &
-    probe=$!
-    own $probe
-    sleep 0.3
-    begun=${EPOCHREALTIME//[!0-9]/}
-    spawn_broker "$kind" "$WORK/$kind"
-    reap $probe || die "$kind did not answer"
-    record "$1" first-answer "$(awk -v a="$begun" -v b="$(cat "$WORK/first")" 'BEGIN { printf "%.1f", (b - a) / 1000 }')" ms
-    wait_for 60 "$kind to be ready" broker_ready >/dev/null
-}
-
 load_then_kill() {
     local JAVA pid
     java_command 4.3.1 producer-perf-test

@@ -59,13 +59,8 @@ impl<T> Post<T> {
     }
 
     /// How many things lie there.
-    pub fn len(&self) -> usize {
+    pub fn unread(&self) -> usize {
         self.sender.as_ref().map_or(0, Sender::len)
-    }
-
-    /// Whether nothing lies there.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -167,7 +162,7 @@ mod tests {
         let (post, inbox) = channel();
         post.post(1);
         post.post(2);
-        assert_eq!((post.len(), inbox.recv(None)), (2, Ok(Some(1))));
+        assert_eq!((post.unread(), inbox.recv(None)), (2, Ok(Some(1))));
         assert_eq!(inbox.try_iter().collect::<Vec<_>>(), [2]);
         assert_eq!(inbox.recv(Some(Duration::ZERO)), Ok(None));
         drop(post);

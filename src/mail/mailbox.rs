@@ -53,7 +53,7 @@ impl EngineSender {
     /// Whether a reactor may send another request. All other mail is bounded by its nature: one outcome per plan, one
     /// farewell per connection, one answer per job.
     pub fn has_room(&self) -> bool {
-        self.post.len() < ENGINE_MAILBOX_MAX
+        self.post.unread() < ENGINE_MAILBOX_MAX
     }
 
     /// Leaves mail. After the engine has ended nobody reads it, and nobody waits for an answer.
@@ -70,7 +70,7 @@ impl EngineSender {
     pub fn ring(&self, urgency: Urgency) {
         match urgency {
             Urgency::None => {}
-            Urgency::Produce if self.committing.load(SeqCst) && self.post.len() <= PRODUCES_PATIENT_MAX => {}
+            Urgency::Produce if self.committing.load(SeqCst) && self.post.unread() <= PRODUCES_PATIENT_MAX => {}
             Urgency::Produce | Urgency::Now => self.post.ring(),
         }
     }

@@ -161,10 +161,7 @@ fn a_restart_on_a_full_disk_loses_nothing() {
     let topic = topic(&mut client);
     let acked = fill(&mut client, &topic, 0);
     broker.kill();
-    // Not one byte is left.
-    let mut filler = std::fs::OpenOptions::new().append(true).open(disk.path("ballast")).unwrap();
-    std::io::copy(&mut std::io::repeat(0), &mut filler).unwrap_err();
-    drop(filler);
+    take_the_rest(&disk);
     match Broker::start(disk.serve()) {
         Ok(broker) => {
             assert_log(&mut connect(broker.kafka), &topic, acked);
