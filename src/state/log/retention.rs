@@ -81,12 +81,12 @@ impl Retention {
     /// A batch of this partition is on disk: it may hold too much now.
     pub fn grown(&mut self, partition: &Partition, topics: &Topics, timers: &mut Timers, now: Now) {
         let Some(keep_bytes) = Keeps::of(partition.part(), topics).bytes else { return };
-        if partition.bytes <= keep_bytes || partition.asked_cold.is_some() {
+        if partition.bytes <= keep_bytes {
             return;
         }
         if partition.appended - partition.looked_at > keep_bytes / SLACK_DIVISOR {
             self.want(partition.part(), timers, now);
-        } else {
+        } else if partition.asked_cold.is_none() {
             self.wake_at(now.wall_ms, timers, now);
         }
     }
@@ -192,15 +192,22 @@ impl Log {
 
     /// Looks at the partitions that cannot wait for the next regular look. With all questions asked, the next answer goes on.
     pub(super) fn excess_due(&mut self, topics: &Topics, fx: &mut Effects, timers: &mut Timers, now: Now) {
+        let mut asked_already = Vec::new();
         while self.retention.asked < RETENTION_ASKS_MAX
             && let Some(part) = self.retention.wanted.pop_first()
         {
             let Some(partition) = self.partitions.get_mut(&part) else { continue };
+            if partition.asked_cold.is_some() {
+                asked_already.push(part);
+                continue;
+            }
             let finding = examine(partition, Keeps::of(part, topics), now);
             if let Some(wall_ms) = self.retention.act(finding, partition, fx) {
                 self.retention.wake_at(wall_ms, timers, now);
             }
         }
+        // They have grown since they were asked about; the answer has them looked at again.
+        self.retention.wanted.extend(asked_already);
     }
 
     /// The answer to a question of retention: what is to be kept of everything below `until`; `None` when nothing of it is.
@@ -560,6 +567,31 @@ mod tests {
         }
         assert!(rig.cold.is_empty(), "nobody asks the same again");
         assert_eq!(rig.timers.next_ms(), None);
+    }
+
+    #[test]
+    fn what_grows_while_the_store_is_asked_is_looked_at_again() {
+        let mut rig = Rig::new();
+        let size = plain(1).size() as i64;
+        let keep = 20 * size;
+        let part = rig.created("t", 1, &[("retention.bytes", &keep.to_string()), ("retention.ms", "-1")])[0];
+        for _ in 0..22 {
+            rig.stored(part, 1);
+        }
+        rig.pass(1);
+        assert_eq!(rig.cold.len(), 1);
+        for _ in 0..4 {
+            rig.stored(part, 1);
+        }
+        rig.pass(1);
+        assert_eq!(rig.cold.len(), 1, "one question at a time");
+        let sizes = vec![size; 100];
+        assert_eq!(answer_by_size(&mut rig, &sizes), [(0, keep)]);
+        rig.commit();
+        rig.pass(1);
+        assert_eq!(answer_by_size(&mut rig, &sizes).len(), 1);
+        rig.commit();
+        assert_eq!(rig.log.partition(part).unwrap().bytes(), keep);
     }
 
     #[test]
