@@ -182,7 +182,8 @@ choose_ports() {
 }
 
 # spawn_broker KIND DIR [FLAG...]: starts it without waiting. KIND is monolog, kafka (as it comes) or kafka-synced (each
-# append synced before its ack). Sets BROKER_PID, BROKER_KIND, BROKER_DIR; log in DIR.log. Flags go to monolog only.
+# append synced before its ack). Sets BROKER_PID, BROKER_KIND, BROKER_DIR; log in DIR.log. Flags go to monolog only, and so
+# does LISTEN, where it listens if not at $BOOTSTRAP alone.
 spawn_broker() {
     BROKER_KIND=$1 BROKER_DIR=$2
     KAFKA_STARTS=$(grep -c 'Kafka Server started' "$BROKER_DIR.log" 2>/dev/null)
@@ -190,7 +191,7 @@ spawn_broker() {
     case $BROKER_KIND in
         monolog)
             [ -x "$MONOLOG" ] || { say "no $MONOLOG: cargo build --release"; return 1; }
-            "$MONOLOG" serve -kafka-addr "$BOOTSTRAP" -http-addr "127.0.0.1:$HTTP_PORT" -data-dir "$BROKER_DIR" "$@" >>"$BROKER_DIR.log" 2>&1 &
+            "$MONOLOG" serve -kafka-addr "${LISTEN:-$BOOTSTRAP}" -http-addr "127.0.0.1:$HTTP_PORT" -data-dir "$BROKER_DIR" "$@" >>"$BROKER_DIR.log" 2>&1 &
             ;;
         kafka | kafka-synced)
             prepare_kafka || return 1

@@ -1,0 +1,102 @@
+"""Runs the clients of the projects in tests/clients through cases.tsv. Started by scripts/clients, which owns the broker and
+does what is asked of it through two pipes; tests/clients/README.md is the protocol that the projects speak."""
+
+import argparse
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cross
+import groups
+import restart
+import report
+from programs import Broker, Client, Fault, Matrix, Skip, cases, projects
+
+# Clients that are played with at the same time: most of their time is waiting. The short tier has fewer waits.
+AT_ONCE = 3
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="matrix")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--projects", action="store_true")
+    parser.add_argument("--broker", default="monolog")
+    parser.add_argument("--tier", choices=["short", "full"], default="full")
+    parser.add_argument("--case", default="")
+    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--store", action="store_true")
+    parser.add_argument("--failed", type=int, default=0)
+    parser.add_argument("--skipped", type=int, default=0)
+    return parser.parse_args()
+
+
+def chosen(names):
+    """The clients that the names mean: projects or clients, all of them without a name."""
+    everyone = [Client(project, name, title) for project, clients in projects().items() for name, title in clients]
+    known = {client.name for client in everyone} | {client.project for client in everyone}
+    strange = [name for name in names if name not in known]
+    if strange:
+        sys.exit(f"no project or client is called {' '.join(strange)}; there are: {' '.join(sorted(known))}")
+    return [client for client in everyone if not names or client.name in names or client.project in names]
+
+
+def wanted_cases(tier, pattern):
+    return [case for case in cases() if (tier == "full" or case.tier == "short") and re.search(pattern, case.name)]
+
+
+def own_cases(matrix, client):
+    """The cases that a client plays by itself, in one run of its program."""
+    names = [case.name for case in matrix.cases if case.by == "client"]
+    if names:
+        matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names))
+
+
+def second_address(matrix, client):
+    """From another host, and at the same time from this one, nothing said to the broker about addresses."""
+    if os.environ.get("SECOND_WHY"):
+        raise Skip(os.environ["SECOND_WHY"])
+    here = matrix.program(client, "second", "cases", cases=["produce.default"], prefix="here")
+    there = matrix.program(client, "second", "cases", cases=["produce.default"], prefix="there", second=True)
+    for where, program in (("127.0.0.1", here), (os.environ["SECOND_BOOTSTRAP"], there)):
+        code = program.ends(120)
+        said = [line.text for line in program.lines]
+        if code != 0 or not any(text.startswith("CASE produce.default ok") for text in said):
+            raise Fault(f"by {where}: {said[-1] if said else f'ended with {code}'}")
+    return f"by 127.0.0.1 and {os.environ['SECOND_BOOTSTRAP'].rsplit(':')[0]} at once"
+
+
+def one_client(matrix, client):
+    own_cases(matrix, client)
+    groups.play(matrix, client)
+    matrix.play(client, "address.second", second_address, matrix, client)
+
+
+def every(matrix, clients, what):
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(what, matrix, client) for client in clients]:
+            done.result()
+
+
+def main():
+    args = arguments()
+    if args.projects:
+        print("\n".join(sorted({client.project for client in chosen(args.names)})))
+        return 0
+    clients = [client for client in chosen(args.names) if client.project not in args.without]
+    broker = Broker(args.work)
+    matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
+    matrix.versions()
+    every(matrix, clients, one_client)
+    cross.play(matrix, every)
+    restart.play(matrix)
+    report.logs(matrix, args.store)
+    if args.store:
+        report.store(matrix)
+    return report.summary(matrix, args.failed, args.skipped)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""The cases of groups: members of one client join, leave, die and come back; and members of two languages share a group.
+What members said is held against the commits that were acked."""
+
+import signal
+
+from programs import Fault, Skip, wait_until
+
+PARTITIONS = 6
+SESSION_MS = 6_000
+
+
+def numbers(names):
+    return {int(name.rsplit("-", 1)[1]) for name in names}
+
+
+def owned(member):
+    """What it owns now, by partition number; None before its first rebalance."""
+    parts = None
+    for line in member.lines:
+        word, *names = line.text.split(" ")
+        if word == "assigned":
+            parts = numbers(names)
+        elif word == "revoked" and parts:
+            parts -= numbers(names)
+    return parts
+
+
+def shared_by(members):
+    parts = [owned(member) or set() for member in members]
+    each = PARTITIONS // len(members)
+    return all(len(part) == each for part in parts) and len(set.union(*parts)) == PARTITIONS
+
+
+def read_values(members):
+    return [int(text.split()[2]) for member in members for text in member.said("record")]
+
+
+def resumed_at_committed(members):
+    """Goes through what the members read, in order: without gaps, and behind each rebalance exactly at the committed offset."""
+    events = sorted((line.order, index, line.text.split()) for index, member in enumerate(members) for line in member.lines)
+    acked, tried, read_to, position = {}, {}, {}, {}
+    commits_shown = any(words[0] == "committing" for _, _, words in events)
+    for _, member, words in events:
+        if words[0] == "assigned":
+            for at in [at for at in position if at[0] == member]:
+                position[at] = (position[at][0], True)
+        elif words[0] in ("committing", "committed"):
+            part, offset = int(words[1]), int(words[2])
+            if words[0] == "committed":
+                acked[part] = offset
+                tried[part] = {to for to in tried.get(part, ()) if to > offset}
+            else:
+                tried.setdefault(part, set()).add(offset)
+        elif words[0] == "record":
+            part, offset = int(words[1]), int(words[2])
+            next_own, rebalanced = position.get((member, part), (None, True))
+            allowed = {next_own} if not rebalanced else {next_own, acked.get(part, 0)} | tried.get(part, set())
+            if commits_shown and offset not in allowed:
+                raise Fault(f"partition {part} was read on at {offset}, not at {sorted(a for a in allowed if a is not None)}")
+            if offset > read_to.get(part, 0):
+                raise Fault(f"partition {part} was read on at {offset}, behind {read_to.get(part, 0)}: a gap")
+            read_to[part] = max(read_to.get(part, 0), offset + 1)
+            position[member, part] = (offset + 1, False)
+
+
+class Group:
+    """A topic and a group of one case."""
+
+    def __init__(self, matrix, client, name, partitions=PARTITIONS, phase="groups"):
+        self.matrix, self.client, self.phase = matrix, client, phase
+        self.topic = self.group = f"{client.name}-{name}"
+        self.everyone = []
+        matrix.broker.create_topic(self.topic, partitions)
+
+    def member(self, client=None, **options):
+        words = [f"{name}={value}" for name, value in options.items()]
+        started = self.matrix.program(client or self.client, self.phase, "member", self.group, self.topic, *words)
+        self.everyone.append(started)
+        return started
+
+    def alone(self, **options):
+        """Its first member, when it owns all."""
+        first = self.member(**options)
+        wait_until(60, "the first member owns all", lambda: shared_by([first]), [first])
+        return first
+
+    def becomes_shared_by(self, members, seconds=60):
+        wait_until(seconds, f"{PARTITIONS} partitions shared by {len(members)}; they own {[sorted(owned(m) or ()) for m in members]}", lambda: shared_by(members), members)
+
+    def send(self, count, client=None):
+        """The values that were acked, from a producer that stops after about so many."""
+        producer = self.producer(client)
+        wait_until(60, f"{count} records acked", lambda: len(producer.said("acked")) >= count, [producer])
+        producer.closes(60)
+        if producer.said("error"):
+            raise Fault(f"a record was not acked: {producer.said('error')[0]}")
+        return [int(number) for number in producer.said("acked")]
+
+    def producer(self, client=None):
+        return self.matrix.program(client or self.client, self.phase, "produce", self.topic, 100)
+
+    def all_read(self, values, members, seconds=60):
+        missing = lambda: set(values) - set(read_values(members))  # noqa: E731
+        alive = [member for member in members if member.process.poll() is None]
+        wait_until(seconds, f"all of {len(values)} acked records read", lambda: not missing(), alive)
+        resumed_at_committed(self.everyone)
+
+    def once(self, values, members):
+        self.all_read(values, members)
+        read = read_values(members)
+        if sorted(read) != sorted(values):
+            raise Fault(f"{len(values)} sent, {len(read)} read: {len(read) - len(set(read))} twice")
+
+    def close(self):
+        for member in self.everyone:
+            if member.process.poll() is None:
+                member.closes()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for member in self.everyone:
+            member.signal(signal.SIGKILL)
+            member.ends(10)
+
+
+def join(matrix, client):
+    with Group(matrix, client, "join") as group:
+        members = [group.alone(), group.member(), group.member()]
+        group.becomes_shared_by(members)
+        sent = group.send(60)
+        group.once(sent, members)
+        group.close()
+        return f"1, then 3 members with two partitions each; {len(sent)} records, each read once"
+
+
+def leave(matrix, client):
+    with Group(matrix, client, "leave") as group:
+        first, second = group.alone(), group.member()
+        group.becomes_shared_by([first, second])
+        sent = group.producer()
+        wait_until(60, "both read", lambda: first.said("record") and second.said("record"), [first, second, sent])
+        second.closes()
+        group.becomes_shared_by([first])
+        sent.closes(60)
+        group.all_read(acked_only(sent), [first, second])
+        group.close()
+        return f"{len(sent.said('acked'))} records read over it"
+
+
+def acked_only(producer):
+    if producer.said("error"):
+        raise Fault(f"a record was not acked: {producer.said('error')[0]}")
+    return [int(number) for number in producer.said("acked")]
+
+
+def crash(matrix, client):
+    with Group(matrix, client, "crash") as group:
+        first, second = group.alone(session=SESSION_MS), group.member(session=SESSION_MS)
+        group.becomes_shared_by([first, second])
+        sent = group.producer()
+        wait_until(60, "both read", lambda: first.said("record") and second.said("record"), [first, second, sent])
+        second.signal(signal.SIGKILL)
+        second.ends(10)
+        group.becomes_shared_by([first])
+        sent.closes(60)
+        group.all_read(acked_only(sent), [first, second])
+        group.close()
+        return f"{len(sent.said('acked'))} records read over it"
+
+
+def static(matrix, client):
+    with Group(matrix, client, "static") as group:
+        first, second = group.alone(instance="one"), group.member(instance="two")
+        group.becomes_shared_by([first, second])
+        before, seen = owned(second), len(first.said("assigned"))
+        second.closes()
+        again = group.member(instance="two")
+        wait_until(60, "it is back", lambda: owned(again), [first, again])
+        # Four seconds of records: the answer to a heartbeat has told of a rebalance by then.
+        sent = group.send(400)
+        group.all_read(sent, [first, again])
+        if owned(again) != before or len(first.said("assigned")) != seen:
+            raise Fault(f"it had {sorted(before)} and has {sorted(owned(again))}; the other saw {len(first.said('assigned')) - seen} rebalances")
+        group.close()
+        return f"back with {sorted(before)}, no rebalance at the other"
+
+
+def cooperative(matrix, client):
+    with Group(matrix, client, "cooperative") as group:
+        option = {"assignor": "cooperative"}
+        first, second = group.alone(**option), group.member(**option)
+        group.becomes_shared_by([first, second])
+        marks = {member: (owned(member), len(member.said("assigned"))) for member in (first, second)}
+        third = group.member(**option)
+        group.becomes_shared_by([first, second, third])
+        for member, (before, mark) in marks.items():
+            for text in member.said("assigned")[mark:]:
+                kept = numbers(text.split()) & before
+                if len(kept) < 2:
+                    raise Fault(f"a member of {sorted(before)} had only {sorted(kept)} of them meanwhile")
+        sent = group.send(60)
+        group.once(sent, [first, second, third])
+        group.close()
+        return "a third took one partition of each of two"
+
+
+def mixed(matrix, client):
+    """With the next client of another language that has groups, so that each is a partner once."""
+    place = matrix.clients.index(client)
+    others = matrix.clients[place + 1:] + matrix.clients[:place]
+    for other in [other for other in others if other.project != client.project]:
+        with Group(matrix, client, f"mixed-{other.name}") as group:
+            first, second = group.alone(assignor="roundrobin"), group.member(other, assignor="roundrobin")
+            try:
+                group.becomes_shared_by([first, second])
+            except Skip:
+                continue
+            sent = group.send(60)
+            group.once(sent, [first, second])
+            group.close()
+            return f"with {other.name}: {len(sent)} records, each read once"
+    raise Skip("no client of another language in this run")
+
+
+def play(matrix, client):
+    for name, function in (("join", join), ("leave", leave), ("crash", crash), ("static", static), ("cooperative", cooperative), ("mixed", mixed)):
+        matrix.play(client, f"groups.{name}", function, matrix, client)

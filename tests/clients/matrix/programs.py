@@ -1,0 +1,226 @@
+"""The programs of the projects as the matrix runs them: their lines as they come, how they end, and what a case came to.
+Used by all modules here."""
+
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+Case = namedtuple("Case", "name tier by shows")
+Line = namedtuple("Line", "order at text")
+Result = namedtuple("Result", "outcome detail seconds")
+
+
+class Fault(Exception):
+    """What was wanted did not happen."""
+
+
+class Skip(Exception):
+    """The client cannot do it."""
+
+
+class Client(namedtuple("Client", "project name title")):
+    """A client of a project."""
+
+
+def cases():
+    rows = (HERE / "cases.tsv").read_text().splitlines()
+    return [Case(*row.split("\t")) for row in rows if not row.startswith("#")]
+
+
+def projects():
+    """The projects with their clients: {project: [(name, title)]}."""
+    found = {}
+    for path in sorted(HERE.glob("*/clients")):
+        found[path.parent.name] = [tuple(row.split("\t")) for row in path.read_text().splitlines() if row.strip()]
+    return found
+
+
+class Broker:
+    """Killed and started by scripts/clients, which it is asked for by a pipe."""
+
+    def __init__(self, work):
+        self.orders = open(work / "orders", "w")
+        self.answers = open(work / "answers")
+        self.address = os.environ["BOOTSTRAP"]
+
+    def ask(self, order):
+        self.orders.write(order + "\n")
+        self.orders.flush()
+        answer = self.answers.readline().strip()
+        if answer != "ok":
+            raise SystemExit(f"the broker: {order}: {answer or 'no answer'}")
+
+    def create_topic(self, name, partitions):
+        """By CreateTopics 2, so that a client that cannot make topics plays like the others."""
+        def text(value):
+            return struct.pack(">h", len(value)) + value.encode()
+
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">i?", 30_000, False)
+        request = struct.pack(">hhi", 19, 2, 1) + text("matrix") + body
+        host, port = self.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), 30) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            stream = connection.makefile("rb")
+            answer = stream.read(struct.unpack(">i", stream.read(4))[0])
+        error = struct.unpack(">h", answer[4 + 4 + 4 + 2 + len(name):][:2])[0]
+        if error:
+            raise Fault(f"the topic {name} was refused with code {error}")
+
+
+class Program:
+    """A client's program; its lines are kept with the order in which they came, over all programs."""
+
+    order = 0
+    news = threading.Condition()
+
+    def __init__(self, command, env, log):
+        self.lines = []
+        self.log = log
+        with open(log, "ab") as stderr:
+            self.process = subprocess.Popen(command, env=env, cwd=env["WORK"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for text in self.process.stdout:
+            with Program.news:
+                Program.order += 1
+                self.lines.append(Line(Program.order, time.monotonic(), text.rstrip("\n")))
+                Program.news.notify_all()
+        with Program.news:
+            Program.news.notify_all()
+
+    def said(self, word):
+        """The rest of each line that starts with the word."""
+        return [line.text[len(word):].strip() for line in self.lines if line.text.split(" ", 1)[0] == word]
+
+    def refuses(self):
+        for reason in self.said("skip"):
+            raise Skip(reason)
+
+    def signal(self, what):
+        if self.process.poll() is None:
+            self.process.send_signal(what)
+
+    def ends(self, seconds):
+        """Its exit code; a program that takes longer is killed."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            code = f"no end after {seconds} s"
+        self.reader.join()
+        return code
+
+    def closes(self, seconds=30):
+        """SIGTERM, and in order."""
+        self.signal(signal.SIGTERM)
+        code = self.ends(seconds)
+        if code != 0 or "closed" not in [line.text for line in self.lines[-1:]]:
+            raise Fault(f"on SIGTERM it ended with {code}: {self.tail()}")
+
+    def tail(self):
+        log = self.log.read_text(errors="replace").splitlines()[-2:]
+        return "; ".join([line.text for line in self.lines[-1:]] + log)[:300]
+
+
+def wait_until(seconds, what, ready, programs=()):
+    """Looks whenever a program says something; a program that ends meanwhile is a fault, or it refuses."""
+    deadline = time.monotonic() + seconds
+    with Program.news:
+        while not ready():
+            for program in programs:
+                program.refuses()
+                if program.process.poll() is not None and not program.reader.is_alive():
+                    raise Fault(f"ended with {program.process.returncode} before {what}: {program.tail()}")
+            if not Program.news.wait(min(1.0, deadline - time.monotonic())) and time.monotonic() > deadline:
+                raise Fault(f"not within {seconds} s: {what}; {'; '.join(program.tail() for program in programs)}")
+
+
+class Matrix:
+    """One run: what is played, and what came of it."""
+
+    def __init__(self, kind, tier, wanted, broker, work, clients):
+        self.kind, self.tier, self.cases, self.broker, self.work, self.clients = kind, tier, wanted, broker, work, clients
+        self.results, self.version, self.logs = {}, {}, {}
+        self.lock = threading.Lock()
+        self.count = 0
+        self.begun = time.monotonic()
+        (work / "cross").mkdir()
+
+    def wants(self, case):
+        return any(case == wanted.name for wanted in self.cases)
+
+    def versions(self):
+        for client in self.clients:
+            run = subprocess.run([HERE / client.project / "run", client.name, "version"], capture_output=True, text=True, timeout=60)
+            if run.returncode != 0:
+                raise SystemExit(f"{client.name} has no version: {run.stderr}")
+            self.version[client] = run.stdout.strip()
+
+    def program(self, client, phase, *verb, cases=(), prefix="", second=False):
+        """Starts `run NAME VERB...` in a directory of its own; its log counts for the phase."""
+        with self.lock:
+            self.count += 1
+            place = self.work / f"{client.name}-{phase}-{self.count}"
+        place.mkdir()
+        log = place.with_suffix(".log")
+        with self.lock:
+            self.logs.setdefault((client, phase), []).append(log)
+        env = dict(os.environ, TIER=self.tier, CASES=" ".join(cases), PREFIX=f"{client.name}-{prefix}", WORK=str(place), CROSS=str(self.work / "cross"))
+        command = [str(HERE / client.project / "run"), client.name, *map(str, verb)]
+        if second:
+            env["BOOTSTRAP"] = os.environ["SECOND_BOOTSTRAP"]
+            command = ["ip", "netns", "exec", os.environ["SECOND_NETNS"], *command]
+        return Program(command, env, log)
+
+    def result(self, client, case, outcome, detail, seconds=None):
+        with self.lock:
+            self.results[client, case] = Result(outcome, detail, seconds)
+            took = "" if seconds is None else f" [{seconds:.0f}s]"
+            print(f"{outcome:<7} {client.name} {case}: {detail[:250]}{took}", flush=True)
+
+    def play(self, client, case, function, *args):
+        """One case of the matrix's own: what the function returns is its evidence."""
+        if not self.wants(case):
+            return
+        begun = time.monotonic()
+        try:
+            outcome, detail = "ok", function(*args)
+        except Skip as reason:
+            outcome, detail = "skip", str(reason)
+        except Fault as fault:
+            outcome, detail = "FAIL", str(fault)
+        self.result(client, case, outcome, detail, time.monotonic() - begun)
+
+    def collect(self, client, names, program, seconds=420):
+        """The CASE lines of a program that plays these cases by itself."""
+        code = program.ends(seconds)
+        found = {}
+        for line in program.lines:
+            match = re.fullmatch(r"CASE (\S+) (ok|FAIL|skip) ?(.*)", line.text)
+            if match and match[1] in names:
+                found[match[1]] = (match[2], match[3])
+            elif line.text.split(" ")[0] not in ("WROTE", "WITHOUT"):
+                found.setdefault("stray", ("FAIL", f"a line that is none of the protocol: {line.text}"))
+        for name in names:
+            outcome, detail = found.get(name, ("FAIL", f"nothing said of it; ended with {code}: {program.tail()}"))
+            self.result(client, name, outcome, detail)
+        if "stray" in found:
+            self.result(client, names[-1], *found["stray"])
+        elif code != 0 and all(found.get(name, ("FAIL",))[0] != "FAIL" for name in names):
+            self.result(client, names[-1], "FAIL", f"ended with {code}: {program.tail()}")
+
+
+def load_json(path):
+    return json.loads(path.read_text())

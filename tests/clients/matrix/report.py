@@ -1,0 +1,89 @@
+"""What came of a run: logs held against those of Apache Kafka, results kept for the report card, the closing line."""
+
+import re
+import time
+from collections import Counter
+
+from programs import HERE
+
+REPORT = HERE / "report"
+# How libraries mark a warning or an error: by a word, by librdkafka's syslog level, by a level in JSON.
+LEVEL = re.compile(r'\b(?:WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^%[0-4]\||"level":"?(?:WARN|ERROR|40|50)|\[(?:WARN|ERROR)\]')
+MASKS = [
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"0x[0-9a-f]+"), "ID"),
+    (re.compile(r"\b\d+(?:[.:,T-]\d+)*Z?\b"), "N"),
+    (re.compile(r"\d+"), "N"),
+    (re.compile(r"(N[,; ]+)+N\b"), "N"),
+]
+FORM_LENGTH = 160
+
+
+def form(line, client):
+    """A line of a log without what differs from run to run."""
+    text = line.replace(f"{client.name}-", "CLIENT-")
+    for pattern, word in MASKS:
+        text = pattern.sub(word, text)
+    return text.strip()[:FORM_LENGTH]
+
+
+def forms(matrix, client):
+    """(phase, form) of all warnings and errors of a client, with how often each came."""
+    found = Counter()
+    for (of, phase), paths in matrix.logs.items():
+        if of == client:
+            for path in paths:
+                found.update((phase, form(line, client)) for line in path.read_text(errors="replace").splitlines() if LEVEL.search(line))
+    return found
+
+
+def known_forms():
+    path = REPORT / "kafka.logs"
+    return {tuple(row.split("\t", 2)) for row in path.read_text().splitlines()} if path.exists() else set()
+
+
+def logs(matrix, store):
+    """log.clean of each client; a run against Apache Kafka says what is known."""
+    if not matrix.wants("log.clean"):
+        return
+    known = known_forms()
+    for client in matrix.clients:
+        found = forms(matrix, client)
+        if matrix.kind == "kafka":
+            known |= {(client.name, phase, text) for phase, text in found}
+            matrix.result(client, "log.clean", "ok", f"{len(found)} forms of warnings and errors")
+            continue
+        new = [f"{count} x ({phase}) {text}" for (phase, text), count in found.most_common() if (client.name, phase, text) not in known]
+        detail = "; ".join(new[:3]) if new else f"{len(found)} forms of warnings and errors, all logged with Apache Kafka too"
+        matrix.result(client, "log.clean", "FAIL" if new else "ok", detail)
+    if matrix.kind == "kafka" and store:
+        REPORT.mkdir(exist_ok=True)
+        (REPORT / "kafka.logs").write_text("".join("\t".join(row) + "\n" for row in sorted(known)))
+
+
+def rows(path):
+    return [tuple(row.split("\t")) for row in path.read_text().splitlines()] if path.exists() else []
+
+
+def store(matrix):
+    """The results of this run beside those of clients and cases that it left out. Evidence is kept only where it explains."""
+    path = REPORT / f"{matrix.kind}.tsv"
+    kept = {row[:2]: row for row in rows(path)}
+    for client, version in matrix.version.items():
+        kept[client.name, "version"] = (client.name, "version", "", version)
+    for (client, case), result in matrix.results.items():
+        detail = "" if result.outcome == "ok" and "given up" not in result.detail else re.sub(r"\s+", " ", result.detail)[:200]
+        kept[client.name, case] = (client.name, case, result.outcome, detail)
+    REPORT.mkdir(exist_ok=True)
+    path.write_text("".join("\t".join(row) + "\n" for _, row in sorted(kept.items())))
+
+
+def summary(matrix, failed, skipped):
+    outcomes = Counter(result.outcome for result in matrix.results.values())
+    faults = sorted((client.name, case, result.detail) for (client, case), result in matrix.results.items() if result.outcome == "FAIL")
+    for name, case, detail in faults:
+        print(f"FAILED  {name} {case}: {detail}")
+    print(f"{len(matrix.clients)} clients, {time.monotonic() - matrix.begun:.0f} s; {outcomes['skip']} cases are impossible for their client")
+    left_out = f", {skipped} skipped" if skipped else ""
+    print(f"{outcomes['ok']} passed, {outcomes['FAIL'] + failed} failed{left_out}", flush=True)
+    return 1 if outcomes["FAIL"] + failed else 0

@@ -1,0 +1,103 @@
+"""The broker is killed and comes back while producers send and groups read, a few clients at a time."""
+
+import time
+
+from groups import Group, resumed_at_committed
+from programs import Fault, Skip, wait_until
+
+AT_ONCE = 6
+PARTITIONS = 3
+# How long nobody listens: every client meets a refused connection, and its back-off.
+CLOSED_SECONDS = 2
+
+
+class Riders:
+    """A client's producer and two members of a group, before, during and after."""
+
+    def __init__(self, matrix, client):
+        self.client = client
+        self.group = Group(matrix, client, "restart", PARTITIONS, phase="restart")
+        self.producer = self.group.producer()
+        self.members = [self.group.member(), self.group.member()]
+        self.trouble = {}
+
+    def try_to(self, part, function):
+        """What fails is said of the part (producer or group), and the part is left alone from then on."""
+        if part not in self.trouble:
+            try:
+                function()
+            except (Fault, Skip) as trouble:
+                self.trouble[part] = trouble
+
+    def acked(self):
+        return [int(number) for number in self.producer.said("acked")]
+
+    def flow(self, count):
+        """So many more are acked, and read by the group."""
+        target = len(self.acked()) + count
+        self.try_to("producer", lambda: wait_until(90, f"{count} more records acked", lambda: len(self.acked()) >= target, [self.producer]))
+        if "producer" not in self.trouble:
+            mark = self.acked()[-1]
+            self.try_to("group", lambda: wait_until(90, f"record {mark} read", lambda: self.has_read(mark), self.members))
+
+    def has_read(self, value):
+        return any(text.endswith(f" {value}") for member in self.members for text in member.said("record"))
+
+    def settled(self):
+        """Both members have something to read."""
+        ready = lambda: all(member.said("assigned")[-1:] not in ([], [""]) for member in self.members)  # noqa: E731
+        self.try_to("group", lambda: wait_until(60, "two members share three partitions", ready, self.members))
+
+    def end(self):
+        self.try_to("producer", lambda: self.producer.closes(60))
+        acked = set(self.acked())
+        unread = lambda: acked - {int(text.split()[2]) for member in self.members for text in member.said("record")}  # noqa: E731
+        self.try_to("group", lambda: wait_until(90, f"all of {len(acked)} acked records read", lambda: not unread(), self.members))
+        if self.trouble.get("group") and unread() and not isinstance(self.trouble["group"], Skip):
+            self.trouble["group"] = Fault(f"{self.trouble['group']}; {len(unread())} of {len(acked)} acked records were not read")
+        self.try_to("group", lambda: resumed_at_committed(self.members))
+        self.try_to("group", self.group.close)
+
+    def producer_evidence(self, closed, opened):
+        """Errors count as faults unless they came of retries that were used up while the port was closed."""
+        if "producer" in self.trouble:
+            raise self.trouble["producer"]
+        errors = [line for line in self.producer.lines if line.text.startswith("error")]
+        first_ack = next((line.at for line in self.producer.lines if line.text.startswith("acked") and line.at > opened), opened)
+        late = [line for line in errors if not closed <= line.at <= max(first_ack, opened) + 1]
+        if late:
+            raise Fault(f"{len(late)} errors while the broker was there: {late[0].text}")
+        lost = f", {len(errors)} given up while the port was closed" if errors else ", no error"
+        return f"{len(self.acked())} acked{lost}"
+
+    def group_evidence(self):
+        if "group" in self.trouble:
+            raise self.trouble["group"]
+        return f"{sum(len(member.said('record')) for member in self.members)} records read, {len(set(self.acked()))} acked"
+
+
+def ride(matrix, clients):
+    riders = [Riders(matrix, client) for client in clients]
+    for rider in riders:
+        rider.settled()
+    for rider in riders:
+        rider.flow(50)
+    closed = time.monotonic()
+    matrix.broker.ask("kill")
+    time.sleep(CLOSED_SECONDS)
+    matrix.broker.ask("start")
+    opened = time.monotonic()
+    for rider in riders:
+        rider.flow(100)
+    for rider in riders:
+        rider.end()
+        matrix.play(rider.client, "restart.producer", rider.producer_evidence, closed, opened)
+        matrix.play(rider.client, "restart.group", rider.group_evidence)
+        rider.group.__exit__()
+        rider.producer.ends(0)
+
+
+def play(matrix):
+    if matrix.wants("restart.producer") or matrix.wants("restart.group"):
+        for first in range(0, len(matrix.clients), AT_ONCE):
+            ride(matrix, matrix.clients[first:first + AT_ONCE])

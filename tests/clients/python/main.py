@@ -1,0 +1,47 @@
+"""run NAME VERB ARG... of ../README.md for the Python clients: chooses the adapter and plays the verb."""
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+
+import verbs
+from base import Impossible
+from cases import CASES
+
+ADAPTERS = {
+    "confluent-kafka": "adapter_confluent",
+    "kafka-python": "adapter_kafka_python",
+    "kafka-python-2-0": "adapter_kafka_python_2_0",
+    "aiokafka": "adapter_aiokafka",
+}
+
+
+def play_cases(library):
+    for name in os.environ["CASES"].split():
+        try:
+            verdict = f"ok {CASES[name](library, os.environ['PREFIX'])}"
+        except Impossible as reason:
+            verdict = f"skip {reason}"
+        except Exception as fault:  # a case never stops those after it
+            at = traceback.extract_tb(fault.__traceback__)[-1]
+            verdict = f"FAIL {type(fault).__name__} {' '.join(str(fault).split())} ({os.path.basename(at.filename)}:{at.lineno})"
+        print(f"CASE {name} {verdict}", flush=True)
+
+
+def main():
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    name, verb, *rest = sys.argv[1:]
+    adapter = importlib.import_module(ADAPTERS[name])
+    if verb == "version":
+        print(adapter.version())
+        return
+    library = adapter.Adapter(os.environ["BOOTSTRAP"])
+    if verb == "cases":
+        play_cases(library)
+    else:
+        getattr(verbs, verb)(library, *rest)
+
+
+main()
