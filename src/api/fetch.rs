@@ -6,7 +6,7 @@ use crate::base::ids::PlanNo;
 use crate::base::time::Now;
 use crate::state::State;
 use crate::state::effects::Effects;
-use crate::state::log::fetch::FetchParams;
+use crate::state::log::target::FetchParams;
 use crate::wire::message::fetch::FetchRequest;
 
 /// The first version that names topics by id.

@@ -50,7 +50,7 @@ use crate::base::time::Now;
 use crate::mail::input::{Peer, ReplyTo};
 use crate::state::State;
 use crate::state::effects::Effects;
-use crate::state::group::Caller;
+use crate::state::group::turn::Caller;
 use crate::wire::message::Request;
 use std::sync::Arc;
 

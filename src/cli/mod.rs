@@ -7,7 +7,7 @@ mod help;
 mod logging;
 mod serve;
 
-use crate::config::layers::did_you_mean;
+use crate::config::closest::did_you_mean;
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! The YAML file: sections of scalars, each with its line. What it may hold is known beforehand, so nothing is built but a list
 //! of values: no nesting beyond the table's, no aliases but of single values. Called by `layers`.
 
-use super::layers::did_you_mean;
+use super::closest::did_you_mean;
 use super::settings::{SETTINGS, Setting};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use std::collections::BTreeMap;

@@ -3,7 +3,8 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing)]
 
-pub mod backup;
+mod backup;
+pub mod copied;
 pub mod desk;
 mod groups;
 pub mod guard;

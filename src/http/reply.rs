@@ -1,6 +1,6 @@
 //! Answers of the routes: JSON or a page, and errors as `{"error","code"}` with the status that fits Kafka's code.
 
-use super::backup::Copied;
+use super::copied::Copied;
 use super::share::Held;
 use super::text::put_string;
 use crate::wire::error_code::ErrorCode;

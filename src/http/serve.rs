@@ -1,7 +1,7 @@
 //! tiny_http behind the guard: takes complete requests from the private socket and answers them by `routes`, on a few threads that
 //! sleep until somebody asks. Each has a desk of its own, so each can wait for the engine.
 
-use super::backup::Copied;
+use super::copied::Copied;
 use super::desk::Desk;
 use super::reply::Reply;
 use super::routes::{Ask, Body, answer};

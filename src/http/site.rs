@@ -1,7 +1,7 @@
 //! What all HTTP threads share: how the broker is, the token, the share of memory, and the two lanes for what is large. Made by
 //! `server`.
 
-use super::backup::{Copier, NoCopy};
+use super::copied::{Copier, NoCopy};
 use super::health::Health;
 use super::reply::Reply;
 use super::share::Share;

@@ -1,7 +1,7 @@
 //! What `POST /api/backup` calls: one copy at a time, whose file has no name any more when it is handed on, so that nothing of
 //! it stays behind.
 
-use crate::http::backup::{Copied, Copier, NoCopy};
+use crate::http::copied::{Copied, Copier, NoCopy};
 use crate::store::seam::StoreError;
 use crate::store::sqlite::backup::Backup;
 use log::{info, warn};

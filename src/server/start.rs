@@ -13,7 +13,7 @@ use crate::base::text::Text;
 use crate::cold::{Answered, pool};
 use crate::config::settings::{Settings, Storage as Backend};
 use crate::engine::Engine;
-use crate::http::backup::Copier;
+use crate::http::copied::Copier;
 use crate::http::desk::Desk;
 use crate::http::guard::{Guard, GuardStop};
 use crate::http::health::Health;

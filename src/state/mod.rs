@@ -21,6 +21,7 @@ use crate::store::plan::{Image, Plan};
 use broker::Broker;
 use effects::Effects;
 use group::Groups;
+use group::turn::Turn;
 use log::Log;
 use producer_ids::ProducerIds;
 use timers::{Timer, Timers};
@@ -116,5 +117,19 @@ impl State {
     pub fn stop(&mut self, fx: &mut Effects, now: Now) {
         self.log.answer_all_parked(fx, &mut self.timers, now);
         self.groups.answer_all_parked(fx);
+    }
+
+    /// The groups, and what their rules work with.
+    pub fn group_turn<'a>(&'a mut self, fx: &'a mut Effects, now: Now) -> (&'a mut Groups, Turn<'a>) {
+        let turn = Turn {
+            fx,
+            timers: &mut self.timers,
+            rng: &mut self.rng,
+            topics: &self.topics,
+            now,
+            initial_rebalance_delay_ms: self.broker.initial_rebalance_delay_ms,
+            read_only: self.read_only,
+        };
+        (&mut self.groups, turn)
     }
 }

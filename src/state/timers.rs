@@ -26,6 +26,16 @@ pub enum Timer {
     Probe,
 }
 
+impl Timer {
+    /// The group that it is about.
+    pub fn group(&self) -> Option<&Text> {
+        match self {
+            Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) | Timer::NewMember(group, _) => Some(group),
+            Timer::Fetch(_) | Timer::Retention | Timer::Excess | Timer::Expiry | Timer::Probe => None,
+        }
+    }
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub struct Timers {

@@ -1,8 +1,9 @@
 //! What admins do to groups: delete them (DeleteGroups), or single offsets of theirs (OffsetDelete, KIP-496). Called by
 //! `api/delete_groups` and `api/offset_delete`.
 
+use super::Groups;
 use super::classic::{Group, GroupState, Stored};
-use super::{Groups, Turn};
+use super::turn::Turn;
 use crate::base::ids::{PartId, PlanNo};
 use crate::base::text::Text;
 use crate::store::plan::Op;

@@ -1,9 +1,9 @@
 //! A classic group: its states, members, protocols and leader, and the checks that every request passes (`ClassicGroup`). The
 //! requests themselves are rules of `join`, `sync`, `membership` and `commit`.
 
-use super::Turn;
 use super::member::{Member, Parked};
 use super::offsets::Offset;
+use super::turn::Turn;
 use crate::base::ids::{PartId, PlanNo};
 use crate::base::text::Text;
 use crate::state::timers::Timer;
@@ -293,6 +293,27 @@ impl Group {
             self.leader = joined;
         }
         elected
+    }
+
+    // Offsets.
+
+    /// The committed offset of a partition, and the plan that showing it, or saying that there is none, rests on.
+    pub fn offset(&self, part: PartId) -> (Option<&Offset>, PlanNo) {
+        let offset = self.offsets.get(&part);
+        (offset, offset.map_or(self.changed_in, |offset| offset.written_in))
+    }
+
+    pub(super) fn put_offset(&mut self, part: PartId, offset: Offset) {
+        self.bytes += offset.bytes();
+        if let Some(old) = self.offsets.insert(part, offset) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    pub(super) fn remove_offset(&mut self, part: PartId) {
+        if let Some(old) = self.offsets.remove(&part) {
+            self.bytes -= old.bytes();
+        }
     }
 
     // Protocols.

@@ -1,9 +1,10 @@
 //! OffsetCommit (`OffsetMetadataManager.commitOffset`): who may commit, and what is kept. Called by `api/offset_commit` with
 //! topics and partitions resolved.
 
+use super::Groups;
 use super::classic::{Group, GroupState, Stored};
 use super::offsets::Offset;
-use super::{Caller, Groups, Turn};
+use super::turn::{Caller, Turn};
 use crate::base::ids::PartId;
 use crate::base::limits::{GROUP_BYTES_MAX, OFFSET_METADATA_BYTES_MAX};
 use crate::base::text::Text;

@@ -1,12 +1,15 @@
 //! Offsets and groups that nobody uses any more go after a week (`offsets.retention.minutes`). [`Timer::Expiry`] is set for when
 //! the first of them may have expired, so that a broker with nothing to expire never wakes for it.
 
+use super::Groups;
 use super::classic::{Group, GroupState, Stored};
-use super::{Groups, Turn};
+use super::offsets::Offset;
+use super::turn::Turn;
 use crate::base::ids::PartId;
 use crate::base::limits::PLAN_OPS_MAX;
 use crate::base::time::Now;
 use crate::state::timers::{Timer, Timers};
+use crate::state::topics::Topics;
 use crate::store::plan::Op;
 
 /// Kafka's default `offsets.retention.minutes`, a week, in ms.
@@ -44,6 +47,35 @@ impl Groups {
 }
 
 impl Group {
+    /// When an offset expires as things stand, ms since 1970 (`ClassicGroup.offsetExpirationCondition`): in a group without members
+    /// counted from when it lost them, in one that never had any from the commit, and while consumers are at work only if
+    /// none of them subscribes to its topic.
+    pub(super) fn expiry_ms(&self, part: PartId, offset: &Offset, topics: &Topics) -> Option<i64> {
+        let since_ms = match (&self.protocol_type, self.state) {
+            (None, _) => offset.commit_ms,
+            (Some(_), GroupState::Empty) => self.state_ms,
+            (Some(_), GroupState::Stable) => {
+                let (topic, _) = topics.owner(part)?;
+                let subscribed = self.subscribed.as_ref()?.contains(topic.name.as_str());
+                if subscribed {
+                    return None;
+                }
+                offset.commit_ms
+            }
+            (Some(_), _) => return None,
+        };
+        Some(if offset.expire_ms >= 0 { offset.expire_ms } else { since_ms.saturating_add(OFFSETS_RETENTION_MS) })
+    }
+
+    /// When anything of the group may expire next; the group itself once it has neither members nor offsets.
+    pub(super) fn next_expiry_ms(&self, topics: &Topics) -> Option<i64> {
+        if self.offsets.is_empty() {
+            let is_left = self.state == GroupState::Empty && self.stored != Stored::Nothing;
+            return is_left.then(|| self.state_ms.saturating_add(CHECK_INTERVAL_MS));
+        }
+        self.offsets.iter().filter_map(|(part, offset)| self.expiry_ms(*part, offset, topics)).min()
+    }
+
     /// Gives back how many operations that took.
     fn expire(&mut self, turn: &mut Turn) -> usize {
         let now_ms = turn.now.wall_ms;

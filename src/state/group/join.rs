@@ -1,9 +1,10 @@
 //! JoinGroup (`GroupMetadataManager.classicGroupJoin`): new members, known members, static members that come back. Called by
 //! `api/join_group`; the answer of a member that must wait is parked in it and sent by `rebalance`.
 
+use super::Groups;
 use super::classic::{Group, GroupState};
 use super::member::{Member, Parked, protocol_bytes};
-use super::{Caller, Groups, Turn};
+use super::turn::{Caller, Turn};
 use crate::base::ids::{ConnId, PlanNo};
 use crate::base::limits::{GROUP_BYTES_MAX, GROUP_MEMBERS_MAX, MEMBER_METADATA_BYTES_MAX};
 use crate::base::text::Text;

@@ -1,14 +1,14 @@
 //! How members go: LeaveGroup (`classicGroupLeave`), sessions that end, syncs that never came, connections that break. Called by
 //! `api/leave_group` and `Groups::due`.
 
+use super::Groups;
 use super::classic::{Group, GroupState};
 use super::join::join_error;
 use super::sync::sync_error;
-use super::{Groups, Turn};
+use super::turn::Turn;
 use crate::base::ids::{ConnId, PlanNo};
 use crate::base::text::Text;
 use crate::state::effects::Effects;
-use crate::state::timers::Timer;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::leave_group::{MemberIdentity, MemberResponse};
@@ -156,18 +156,11 @@ impl Group {
     }
 }
 
-/// The timers of groups.
-pub(super) fn is_of_group(timer: &Timer) -> Option<&Text> {
-    match timer {
-        Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) | Timer::NewMember(group, _) => Some(group),
-        Timer::Fetch(_) | Timer::Retention | Timer::Excess | Timer::Expiry | Timer::Probe => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Client, World, client, static_client};
     use super::*;
+    use crate::state::timers::Timer;
 
     fn leave(world: &mut World, members: &[(&str, Option<&str>)]) -> Vec<ErrorCode> {
         let identity = |(member_id, instance_id): &(&str, Option<&str>)| MemberIdentity {

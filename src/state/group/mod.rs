@@ -16,66 +16,16 @@ mod subscription;
 mod sync;
 #[cfg(test)]
 mod testing;
+pub mod turn;
 
 use crate::base::ids::{ConnId, PartId, PlanNo};
 use crate::base::limits::GROUPS_MAX;
-use crate::base::rng::Rng;
 use crate::base::text::Text;
-use crate::base::time::Now;
-use crate::mail::input::ReplyTo;
-use crate::state::State;
 use crate::state::effects::Effects;
-use crate::state::timers::{Timer, Timers};
-use crate::state::topics::Topics;
+use crate::state::timers::Timer;
 use classic::Group;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What rules of groups work with beside the groups.
-pub struct Turn<'a> {
-    /// The sheet to write on.
-    pub fx: &'a mut Effects,
-    /// The timer table.
-    pub timers: &'a mut Timers,
-    /// Member ids come from here.
-    pub rng: &'a mut Rng,
-    /// The topics whose offsets are committed.
-    pub topics: &'a Topics,
-    /// The time.
-    pub now: Now,
-    /// Kafka's `group.initial.rebalance.delay.ms`.
-    pub initial_rebalance_delay_ms: u64,
-    /// The disk is full: what would write is refused with COORDINATOR_NOT_AVAILABLE, or left unwritten where nobody asked for it.
-    pub read_only: bool,
-}
-
-impl State {
-    /// The groups, and what their rules work with.
-    pub fn group_turn<'a>(&'a mut self, fx: &'a mut Effects, now: Now) -> (&'a mut Groups, Turn<'a>) {
-        let turn = Turn {
-            fx,
-            timers: &mut self.timers,
-            rng: &mut self.rng,
-            topics: &self.topics,
-            now,
-            initial_rebalance_delay_ms: self.broker.initial_rebalance_delay_ms,
-            read_only: self.read_only,
-        };
-        (&mut self.groups, turn)
-    }
-}
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Where the answer goes.
-    pub to: ReplyTo,
-    /// The version of the request.
-    pub api_version: i16,
-    /// `client_id` of the request header; "" for none.
-    pub client_id: Text,
-    /// Where it comes from ("/127.0.0.1").
-    pub client_host: Text,
-}
+use turn::Turn;
 
 /// All groups, sorted by id.
 #[derive(Debug, Default)]
@@ -130,7 +80,7 @@ impl Groups {
 
     /// A timer of a group is due. Others are not for groups.
     pub fn due(&mut self, timer: &Timer, turn: &mut Turn) {
-        let Some(group_id) = membership::is_of_group(timer) else { return };
+        let Some(group_id) = timer.group() else { return };
         self.with(group_id, turn, |group, turn| match timer {
             Timer::Join(_) => group.join_due(turn),
             Timer::Sync(_) => group.sync_due(turn),

@@ -2,8 +2,9 @@
 //! rules of `join`, `sync` and `membership`, and by `Groups::due` when its time is over.
 
 use super::classic::{Group, GroupState, InitialRebalance};
+use super::join::join_error;
 use super::subscription::subscribed_topics;
-use super::{Turn, join::join_error};
+use super::turn::Turn;
 use crate::base::text::Text;
 use crate::state::timers::Timer;
 use crate::wire::error_code::ErrorCode;

@@ -1,11 +1,12 @@
 //! Groups from the store: at start, and again after a plan was refused. Called by the engine.
 
+use super::Groups;
 use super::classic::{Group, GroupState, Stored};
 use super::expiry::{CHECK_INTERVAL_MS, OFFSETS_RETENTION_MS};
 use super::member::Member;
 use super::offsets::Offset;
 use super::subscription::subscribed_topics;
-use super::{Groups, Turn};
+use super::turn::Turn;
 use crate::base::ids::PlanNo;
 use crate::base::planted::{self, Bug};
 use crate::base::text::Text;

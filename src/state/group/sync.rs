@@ -1,9 +1,10 @@
 //! SyncGroup and Heartbeat (`classicGroupSync`, `classicGroupHeartbeat`): the leader's assignment makes a generation stable and
 //! durable. Called by `api/sync_group` and `api/heartbeat`.
 
+use super::Groups;
 use super::classic::{Group, GroupState};
 use super::member::Parked;
-use super::{Caller, Groups, Turn};
+use super::turn::{Caller, Turn};
 use crate::base::limits::{GROUP_BYTES_MAX, MEMBER_METADATA_BYTES_MAX};
 use crate::base::planted::{self, Bug};
 use crate::base::text::Text;

@@ -1,8 +1,9 @@
 //! For the tests of this room: groups with everything around them, scripted clients, and a store that keeps what was committed.
 //! Plans are committed or refused by hand, time passes by hand.
 
+use super::Groups;
 use super::commit::NewOffset;
-use super::{Caller, Groups, Turn};
+use super::turn::{Caller, Turn};
 use crate::base::ids::{ConnId, PartId, PlanNo, Uuid};
 use crate::base::rng::Rng;
 use crate::base::text::Text;

@@ -1,10 +1,10 @@
 //! The answer to a fetch: what there is for each partition, within the bounds of size, and what the session is told of it
 //! (`ReplicaManager.readFromLog`, `FetchResponse.of`). Written by `fetch`.
 
-use super::fetch::{Context, FetchParams, Place, Target, TopicKey};
 use super::partition::Partition;
 use super::sessions::{Cached, NO_SESSION, Session};
 use super::tail::{Run, Tail};
+use super::target::{Context, FetchParams, Place, Target, TopicKey};
 use super::waiters::Waiter;
 use super::{Log, Partitions};
 use crate::base::metrics::{FETCH_RANGES_COLD, FETCH_RANGES_TAIL};

@@ -3,170 +3,22 @@
 
 use super::Log;
 use super::answer::{Look, look};
-use super::sessions::{Cached, FINAL_EPOCH, INITIAL_EPOCH, next_epoch};
+use super::sessions::{FINAL_EPOCH, INITIAL_EPOCH, next_epoch};
+use super::target::{Context, FetchParams, Place, Target, TopicKey};
 use super::waiters::Waiter;
-use crate::base::ids::{PartId, PlanNo, Uuid};
+use crate::base::ids::{PartId, PlanNo};
 use crate::base::limits::{FETCH_UNKNOWN_PARKED_MAX, TOPIC_NAME_CHARS_MAX};
-use crate::base::text::Text;
 use crate::base::time::Now;
-use crate::mail::input::ReplyTo;
 use crate::state::effects::Effects;
 use crate::state::timers::{Timer, Timers};
 use crate::state::topics::Topics;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
-use crate::wire::message::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use crate::wire::message::fetch::{FetchRequest, FetchResponse, FetchTopic};
 use std::collections::HashMap;
 
 /// Up to so many partitions a request is searched for duplicates one by one.
 const FEW: usize = 16;
-
-/// How a fetch wants to be answered.
-#[derive(Clone, Debug)]
-pub struct FetchParams {
-    /// Where the answer goes.
-    pub to: ReplyTo,
-    /// The number by which the client finds the answer.
-    pub correlation_id: i32,
-    /// The client's name for itself.
-    pub client_id: Option<Text>,
-    /// Topics are named by id (v13), not by name.
-    pub uses_ids: bool,
-    /// How long it may wait, ms.
-    pub max_wait_ms: u64,
-    /// What is worth an answer, at most `max_bytes`.
-    pub min_bytes: usize,
-    /// What the answer may hold: the request's bound and the broker's.
-    pub max_bytes: usize,
-    /// Whether it must hear of aborted transactions.
-    pub read_committed: bool,
-    /// A random number above 0: the id of a session that this request may open.
-    pub session_wish: i32,
-    /// The plan that the answer rests on: a deletion that made a topic unknown.
-    pub after: PlanNo,
-}
-
-/// A topic as requests name it: by id, or by name while the id is zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct TopicKey {
-    /// The name. Beside an id: empty as long as nobody knows it.
-    pub name: Text,
-    /// The id.
-    pub id: Uuid,
-}
-
-impl TopicKey {
-    fn of(topic: &FetchTopic, uses_ids: bool) -> TopicKey {
-        TopicKey::new(&topic.topic, topic.topic_id, uses_ids)
-    }
-
-    fn new(name: &Text, id: Uuid, uses_ids: bool) -> TopicKey {
-        if uses_ids { TopicKey { name: Text::default(), id } } else { TopicKey { name: name.clone(), id: Uuid::ZERO } }
-    }
-
-    /// What two requests for the same topic have in common.
-    pub fn key(&self) -> TopicKey {
-        TopicKey { name: if self.id.is_zero() { self.name.clone() } else { Text::default() }, id: self.id }
-    }
-
-    /// The same, with a name that pins no frame.
-    pub fn detached(&self) -> TopicKey {
-        TopicKey { name: self.name.detach(), id: self.id }
-    }
-}
-
-/// Where a partition of a request was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Here.
-    Live(PartId),
-    /// Nowhere. As in Kafka the request waits for its other partitions, if it has any.
-    Unknown(ErrorCode),
-    /// It has become another topic of the same name (INCONSISTENT_TOPIC_ID).
-    Replaced,
-}
-
-/// One partition of a fetch.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The topic.
-    pub topic: TopicKey,
-    /// Index of the partition.
-    pub index: i32,
-    /// Where it was found.
-    pub place: Place,
-    /// Where to read from.
-    pub fetch_offset: i64,
-    /// How many bytes of it the answer may have.
-    pub max_bytes: i32,
-    /// The leader epoch the client believes in, below 0 for none.
-    pub current_leader_epoch: i32,
-    /// Its slot in the session.
-    pub slot: u32,
-    /// Bytes that count towards `min_bytes`.
-    counted: usize,
-}
-
-impl Target {
-    fn new(topic: TopicKey, partition: &FetchPartition) -> Target {
-        Target {
-            topic,
-            index: partition.partition,
-            place: Place::Unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            fetch_offset: partition.fetch_offset,
-            max_bytes: partition.partition_max_bytes,
-            current_leader_epoch: partition.current_leader_epoch,
-            slot: 0,
-            counted: 0,
-        }
-    }
-
-    fn of_session(slot: u32, cached: &Cached) -> Target {
-        Target {
-            topic: cached.topic.clone(),
-            index: cached.index,
-            place: cached.part.map_or(Place::Unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Place::Live),
-            fetch_offset: cached.fetch_offset,
-            max_bytes: cached.max_bytes,
-            current_leader_epoch: cached.current_leader_epoch,
-            slot,
-            counted: 0,
-        }
-    }
-
-    /// The partition, where it was found.
-    pub fn part(&self) -> Option<PartId> {
-        if let Place::Live(part) = self.place { Some(part) } else { None }
-    }
-
-    /// How many bytes of it the answer may have.
-    pub fn room(&self) -> usize {
-        usize::try_from(self.max_bytes).unwrap_or_default()
-    }
-
-    /// Counts bytes that can be read, up to the bound of the partition; gives back how many of them count.
-    pub fn count(&mut self, size: usize) -> usize {
-        let counts = size.min(self.room().saturating_sub(self.counted));
-        self.counted += counts;
-        counts
-    }
-}
-
-/// What a request means for sessions (`FetchContext`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Context {
-    /// None.
-    Without,
-    /// A full request that opens one.
-    Opening,
-    /// An incremental request.
-    Running {
-        /// The session.
-        id: i32,
-        /// The epoch after this request; if the session has moved on when it is answered, it was sent twice.
-        epoch: i32,
-    },
-}
 
 impl Log {
     /// Answers a fetch, or parks it until there is enough for it.
@@ -234,7 +86,7 @@ impl Log {
         }
         session.epoch = next_epoch(session.epoch);
         let context = Context::Running { id, epoch: session.epoch };
-        let targets = session.partitions().map(|(slot, cached)| Target::of_session(slot, cached)).collect();
+        let targets = session.partitions().map(|(slot, cached)| cached.target(slot)).collect();
         // Too many partitions for the cache: the client begins anew, and will be served without a session.
         if self.sessions.touch(id, now.mono_ms) { Ok((context, targets)) } else { Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND) }
     }
@@ -348,6 +200,7 @@ fn targets_of(topics: &[FetchTopic], uses_ids: bool) -> Vec<Target> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::Uuid;
     use crate::state::log::testing::{Rig, by_ids, codes, entries, offsets, request};
 
     #[test]

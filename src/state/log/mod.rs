@@ -2,12 +2,13 @@
 //! retention around them. Called by the produce, fetch and offset handlers of `api`, and by the hooks of `State`.
 
 mod answer;
-pub mod fetch;
+mod fetch;
 pub mod partition;
 pub mod producers;
 mod retention;
 pub mod sessions;
 pub mod tail;
+pub mod target;
 #[cfg(test)]
 mod testing;
 pub mod waiters;

@@ -1,7 +1,7 @@
 //! Fetch sessions (KIP-227; Kafka's `FetchSession.scala`): what a client fetches is remembered, so that requests name only
 //! changes and answers only news. Asked by `fetch`; bounded in number and in partitions.
 
-use super::fetch::{Target, TopicKey};
+use super::target::{Place, Target, TopicKey};
 use crate::base::ids::PartId;
 use crate::base::limits::{FETCH_SESSION_PARTITIONS_MAX, FETCH_SESSIONS_MAX};
 use crate::wire::error_code::ErrorCode;
@@ -58,6 +58,20 @@ impl Cached {
             current_leader_epoch: target.current_leader_epoch,
             high_watermark: -1,
             log_start: -1,
+        }
+    }
+
+    /// What is asked of it now, in this slot of its session.
+    pub fn target(&self, slot: u32) -> Target {
+        Target {
+            topic: self.topic.clone(),
+            index: self.index,
+            place: self.part.map_or(Place::Unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Place::Live),
+            fetch_offset: self.fetch_offset,
+            max_bytes: self.max_bytes,
+            current_leader_epoch: self.current_leader_epoch,
+            slot,
+            counted: 0,
         }
     }
 

@@ -2,8 +2,8 @@
 //! over an image that a store would hold.
 
 use super::Log;
-use super::fetch::FetchParams;
 use super::partition::{Appended, Rejection};
+use super::target::FetchParams;
 use crate::base::ids::{ConnId, PartId, PlanNo, Uuid};
 use crate::base::text::Text;
 use crate::base::time::Now;

@@ -1,7 +1,7 @@
 //! Parked fetches: requests that found too little to be worth an answer. Woken by commits through a per-partition index, by
 //! their deadline in the timer table, or dropped with their connection. Part of `Log`; filled and emptied by `fetch`.
 
-use super::fetch::{Context, FetchParams, Target};
+use super::target::{Context, FetchParams, Target};
 use crate::base::ids::{ConnId, PartId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
