@@ -88,6 +88,8 @@ def main():
     clients = [client for client in chosen(args.names) if client.project not in args.without]
     broker = Broker(args.work)
     matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
+    if args.broker == "monolog":
+        matrix.as_with_kafka = report.against_kafka()
     matrix.versions()
     every(matrix, clients, one_client)
     cross.play(matrix, every)

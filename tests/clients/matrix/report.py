@@ -65,17 +65,33 @@ def rows(path):
     return [tuple(row.split("\t")) for row in path.read_text().splitlines()] if path.exists() else []
 
 
+def kept(detail):
+    """As a detail is kept: the explanation, in one line."""
+    return re.sub(r"\s+", " ", detail)[:200].strip()
+
+
+def against_kafka():
+    """as_with_kafka of a run: a client that fails with Apache Kafka in the same words has a fault of its own."""
+    failed = {row[:2]: row[3] for row in rows(REPORT / "kafka.tsv") if row[2] == "FAIL"}
+
+    def same(client, case, detail):
+        known = failed.get((client.name, case))
+        return known is not None and form(known, client) == form(kept(detail), client)
+
+    return same
+
+
 def store(matrix):
     """The results of this run beside those of clients and cases that it left out. Evidence is kept only where it explains."""
     path = REPORT / f"{matrix.kind}.tsv"
-    kept = {row[:2]: row for row in rows(path)}
+    results = {row[:2]: row for row in rows(path)}
     for client, version in matrix.version.items():
-        kept[client.name, "version"] = (client.name, "version", "", version)
+        results[client.name, "version"] = (client.name, "version", client.title, version)
     for (client, case), result in matrix.results.items():
-        detail = "" if result.outcome == "ok" and "given up" not in result.detail else re.sub(r"\s+", " ", result.detail)[:200]
-        kept[client.name, case] = (client.name, case, result.outcome, detail)
+        note = result.detail.partition(" -- ")[2] if result.outcome == "ok" else result.detail
+        results[client.name, case] = (client.name, case, result.outcome, kept(note))
     REPORT.mkdir(exist_ok=True)
-    path.write_text("".join("\t".join(row) + "\n" for _, row in sorted(kept.items())))
+    path.write_text("".join("\t".join(row) + "\n" for _, row in sorted(results.items())))
 
 
 def summary(matrix, failed, skipped):
@@ -83,7 +99,7 @@ def summary(matrix, failed, skipped):
     faults = sorted((client.name, case, result.detail) for (client, case), result in matrix.results.items() if result.outcome == "FAIL")
     for name, case, detail in faults:
         print(f"FAILED  {name} {case}: {detail}")
-    print(f"{len(matrix.clients)} clients, {time.monotonic() - matrix.begun:.0f} s; {outcomes['skip']} cases are impossible for their client")
+    print(f"{len(matrix.clients)} clients, {time.monotonic() - matrix.begun:.0f} s; {outcomes['skip']} cases are impossible for their client, {outcomes['as-kafka']} end as with Apache Kafka")
     left_out = f", {skipped} skipped" if skipped else ""
     print(f"{outcomes['ok']} passed, {outcomes['FAIL'] + failed} failed{left_out}", flush=True)
     return 1 if outcomes["FAIL"] + failed else 0

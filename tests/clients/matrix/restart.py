@@ -67,8 +67,8 @@ class Riders:
         late = [line for line in errors if not closed <= line.at <= max(first_ack, opened) + 1]
         if late:
             raise Fault(f"{len(late)} errors while the broker was there: {late[0].text}")
-        lost = f", {len(errors)} given up while the port was closed" if errors else ", no error"
-        return f"{len(self.acked())} acked{lost}"
+        given_up = " -- it gave up records while the port was closed, by its own defaults" if errors else ""
+        return f"{len(self.acked())} acked, {len(errors)} not{given_up}"
 
     def group_evidence(self):
         if "group" in self.trouble:

@@ -62,6 +62,9 @@ class Library:
     without_writing = ()  # what of README's WITHOUT its producer cannot express
     without_reading = ()
     codecs = CODECS
+    sends_at_once = True  # else with flush()
+    commits = True  # whether a program says what is committed, and when
+    describing_creates = False  # asked to describe a topic that is not there, its admin client lets the broker make it
     cluster = impossible("describe the cluster")  # -> (number of brokers, cluster id)
     create_topic = impossible("create topics")  # name, partitions, configs
     delete_topic = impossible("delete topics")

@@ -15,6 +15,7 @@ ADAPTERS = {
     "kafka-python": "adapter_kafka_python",
     "kafka-python-2-0": "adapter_kafka_python_2_0",
     "aiokafka": "adapter_aiokafka",
+    "kcat": "adapter_kcat",
 }
 
 

@@ -47,6 +47,8 @@ def write(library):
         for key, value, headers, timestamp in wanted:
             if "null-pairs" in library.without_writing and key is None and value is None:
                 value = b""
+            if "null-headers" in library.without_writing:
+                headers = [(name, data or b"") for name, data in headers]
             producer.send(topic, value, key=key, headers=headers, partition=0, timestamp_ms=timestamp, done=lambda failure, *_: failures.append(failure))
         producer.flush()
         producer.close()
@@ -133,7 +135,7 @@ def member(library, group, topic, *options):
         for record in records:
             say("record", record.partition, record.offset, record.value.decode())
         ends = {(record.topic, record.partition): (record.offset + 1, "") for record in records}
-        if ends:
+        if ends and library.commits:
             for (_, partition), (offset, _) in ends.items():
                 say("committing", partition, offset)
             try:
@@ -161,6 +163,8 @@ def produce(library, topic, per_second):
         number += 1
         room.acquire()
         producer.send(topic, str(number).encode(), done=lambda failure, *_, number=number: done(number, failure))
+        if not library.sends_at_once:
+            producer.flush()
         next_at += 1 / float(per_second)
         stop.wait(max(0, next_at - time.monotonic()))
     producer.flush()
