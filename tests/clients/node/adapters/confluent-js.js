@@ -1,0 +1,145 @@
+// @confluentinc/kafka-javascript, librdkafka with KafkaJS's interface.
+
+import { createRequire } from 'node:module'
+import { BOOTSTRAP } from '../steps.js'
+import { message, record } from './shapes.js'
+
+const { KafkaJS } = createRequire(import.meta.url)('@confluentinc/kafka-javascript')
+const { Kafka, logLevel } = KafkaJS
+const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+const STATES = { 3: 'STABLE', 5: 'EMPTY' } // ConsumerGroupStates
+
+function client() {
+  return new Kafka({ kafkaJS: { brokers: [BOOTSTRAP], logLevel: logLevel.WARN } })
+}
+
+async function admin() {
+  const admin = client().admin()
+  await admin.connect()
+  return {
+    close: () => admin.disconnect(),
+    async cluster() {
+      const topic = (await admin.listTopics())[0]
+      return { topic }
+    },
+    async create(topic, numPartitions, configs = {}) {
+      const made = await admin.createTopics({ topics: [{ topic, numPartitions, configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })) }] })
+      if (!made) {
+        throw Object.assign(new Error('createTopics answers false: the topic exists'), { code: 36 })
+      }
+    },
+    async describe(topic) {
+      const [{ partitions }] = await admin.fetchTopicMetadata({ topics: [topic] })
+      return partitions.map(p => ({ partition: p.partitionId, replicas: p.replicas.length }))
+    },
+    list: () => admin.listTopics(),
+    remove: topic => admin.deleteTopics({ topics: [topic] }),
+    deleteRecords: (topic, offset) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] }),
+    async ends(topic) {
+      const ends = await admin.fetchTopicOffsets(topic)
+      return ends.map(e => ({ partition: e.partition, low: Number(e.low), high: Number(e.high) })).sort((a, b) => a.partition - b.partition)
+    },
+    async offsetAt(topic, timestamp) {
+      return Number((await admin.fetchTopicOffsetsByTimestamp(topic, timestamp))[0].offset)
+    },
+    async committed(group, topic) {
+      const [{ partitions }] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return partitions.map(p => ({ offset: Number(p.offset), metadata: p.metadata }))
+    },
+    groups: async () => (await admin.listGroups()).groups.map(group => group.groupId),
+    async group(id) {
+      const [{ state, members }] = (await admin.describeGroups([id])).groups
+      const assigned = ({ assignment }) => {
+        const parts = {}
+        assignment.topicPartitions.forEach(({ topic, partition }) => (parts[topic] ??= []).push(partition))
+        return parts
+      }
+      return { state: STATES[state] ?? state, members: members.map(assigned) }
+    },
+    removeGroup: id => admin.deleteGroups([id])
+  }
+}
+
+async function producer({ acks, codec, idempotent }) {
+  const producer = client().producer({ kafkaJS: { ...(acks === undefined ? {} : { acks }), ...(codec === undefined ? {} : { compression: codec }), ...(idempotent ? { idempotent: true } : {}) } })
+  await producer.connect()
+  return {
+    close: () => producer.disconnect(),
+    async send(topic, messages) {
+      const answer = await producer.send({ topic, messages: messages.map(message) })
+      return answer.map(a => ({ partition: a.partition, offset: Number(a.baseOffset) }))
+    }
+  }
+}
+
+/** Its offsets start at an end by consumer, not by subscription. */
+function consumer(group, from, settings = {}, outer = {}) {
+  return client().consumer({ kafkaJS: { groupId: group, fromBeginning: from === 'earliest', autoCommit: false, ...settings }, ...outer })
+}
+
+async function reader({ topic, group, from, offset, onRecord }) {
+  const reader = consumer(group, from)
+  await reader.connect()
+  await reader.subscribe({ topics: [topic] })
+  if (offset !== undefined) {
+    reader.seek({ topic, partition: 0, offset: String(offset) })
+  }
+  await reader.run({ eachMessage: async ({ partition, message }) => onRecord(record(partition, message)) })
+  return {
+    close: () => reader.disconnect(),
+    seek: (topic, partition, offset) => reader.seek({ topic, partition, offset: String(offset) }),
+    commit: (topic, partition, offset, metadata) => reader.commitOffsets([{ topic, partition, offset: String(offset), ...(metadata ? { metadata } : {}) }])
+  }
+}
+
+async function member(group, topic, { session, instance, assignor }, tell) {
+  const owned = new Set()
+  const outer = {
+    ...(instance ? { 'group.instance.id': instance } : {}),
+    rebalance_cb({ code }, assignment) {
+      const partitions = assignment.map(p => p.partition)
+      if (code === KafkaJS.ErrorCodes.ERR__ASSIGN_PARTITIONS) {
+        partitions.forEach(p => owned.add(p))
+        tell.assigned(topic, [...owned])
+      } else {
+        partitions.forEach(p => owned.delete(p))
+        tell.revoked(topic, partitions)
+      }
+    }
+  }
+  const settings = {
+    ...(session ? { sessionTimeout: Number(session) } : {}),
+    ...(assignor ? { partitionAssigners: [assignor === 'cooperative' ? 'cooperative-sticky' : assignor] } : {})
+  }
+  const running = consumer(group, 'earliest', settings, outer)
+  await running.connect()
+  await running.subscribe({ topics: [topic] })
+  await running.run({
+    async eachBatch({ batch, resolveOffset, isStale }) {
+      if (isStale()) {
+        return
+      }
+      for (const one of batch.messages) {
+        tell.record(record(batch.partition, one))
+        resolveOffset(one.offset)
+      }
+      const next = Number(batch.lastOffset()) + 1
+      await tell.commit(batch.partition, next, () => running.commitOffsets([{ topic, partition: batch.partition, offset: String(next) }]))
+    }
+  })
+  return { close: () => running.disconnect() }
+}
+
+const NO_CALL = 'no call for it'
+
+export const library = {
+  codecs: CODECS,
+  without: [],
+  cannot: { 'commits.reset': NO_CALL, 'admin.configs': NO_CALL, 'admin.partitions': NO_CALL, 'admin.logdirs': NO_CALL },
+  afterAll: 10,
+  cannotMember: () => null,
+  admin,
+  producer,
+  reader,
+  member
+}

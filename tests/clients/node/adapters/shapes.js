@@ -1,0 +1,25 @@
+// Messages and records as KafkaJS has them, and as @confluentinc/kafka-javascript does after it.
+
+/** KafkaJS wants headers as an object; a name that comes twice has a list. */
+function headersObject(headers = []) {
+  const object = {}
+  for (const [name, value] of headers) {
+    object[name] = name in object ? [object[name], value].flat() : value
+  }
+  return object
+}
+
+export function record(partition, message) {
+  return {
+    partition,
+    offset: Number(message.offset),
+    key: message.key,
+    value: message.value,
+    timestamp: Number(message.timestamp),
+    headers: Object.entries(message.headers ?? {}).flatMap(([name, value]) => [value].flat().map(one => [name, one]))
+  }
+}
+
+export function message({ headers, timestamp, ...rest }) {
+  return { ...rest, headers: headersObject(headers), ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }) }
+}

@@ -1,0 +1,161 @@
+// What cases, cross and programs share: a line of the protocol, checks, and small steps over a library.
+//
+// A library (adapters/*.js) is an object with
+//   bootstrap codecs without      codecs it can write and read; what of a record its API cannot say (see the protocol's WITHOUT)
+//   cannot                        { case: reason } of the cases that are impossible for it
+//   admin()                       calls of an admin client; see the adapters
+//   producer({ acks, codec, idempotent, partitioner })
+//                                 send(topic, messages) answers [{ partition, offset }] as far as the API tells; close()
+//   reader({ topic, group, from, onRecord, onError })
+//                                 a member of a group; seek(partition, offset), commit(topic, partition, offset, metadata), close()
+//   member(...)                   the loop of a plain program, see programs.js
+// Messages and records are { partition, offset, key, value, headers: [[name, value]], timestamp }, with Buffers and numbers.
+
+import { writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const BOOTSTRAP = process.env.BOOTSTRAP ?? ''
+export const ERRORS = { TopicAlreadyExists: 36, InvalidTopic: 17, InvalidPartitions: 37, OffsetOutOfRange: 1, UnknownTopicOrPartition: 3, MessageTooLarge: 10, GroupIdNotFound: 69, NonEmptyGroup: 68 }
+
+export class Skip extends Error {}
+
+export function say(line) {
+  writeSync(1, `${line}\n`)
+}
+
+export function named(name) {
+  return `${process.env.PREFIX}${name}`
+}
+
+let groups = 0
+
+/** A group for a reader that has no other use for one. */
+export function someGroup() {
+  return named(`reader-${process.pid}-${groups++}`)
+}
+
+export function text(error) {
+  return String(error?.stack?.split('\n')[0] ?? error).replaceAll('\n', ' ')
+}
+
+export function require(holds, otherwise) {
+  if (!holds) {
+    throw new Error(otherwise)
+  }
+}
+
+export function same(what, want, got) {
+  const [a, b] = [want, got].map(value => JSON.stringify(value))
+  require(a === b, `${what}: want ${a?.slice(0, 300)}, got ${b?.slice(0, 300)}`)
+}
+
+/** All codes of Kafka's in an error and in those it was made of. */
+function codes(error, found = new Set(), depth = 0) {
+  if (error && typeof error === 'object' && depth < 6) {
+    for (const code of [error.code, error.apiCode, error.errorCode]) {
+      if (typeof code === 'number') {
+        found.add(code)
+      }
+    }
+    for (const inner of [error.cause, error.originalError, error.error, ...(error.errors ?? []), ...(error.groups ?? [])]) {
+      codes(inner, found, depth + 1)
+    }
+  }
+  return found
+}
+
+export async function refused(name, call) {
+  try {
+    await call
+  } catch (error) {
+    const found = codes(error)
+    require(found.has(ERRORS[name]), `want ${name}, got ${text(error)} with the codes ${[...found]}`)
+    return
+  }
+  throw new Error(`want ${name}, got an answer without error`)
+}
+
+export async function withAdmin(library, use) {
+  const admin = await library.admin()
+  try {
+    return await use(admin)
+  } finally {
+    await admin.close()
+  }
+}
+
+export async function newTopic(library, name, partitions = 1, configs = {}) {
+  const topic = named(name)
+  await withAdmin(library, admin => admin.create(topic, partitions, configs))
+  return topic
+}
+
+export async function withProducer(library, options, use) {
+  const producer = await library.producer(options)
+  try {
+    return await use(producer)
+  } finally {
+    await producer.close()
+  }
+}
+
+export function numbers(from, to) {
+  return Array.from({ length: to - from }, (_, i) => String(from + i))
+}
+
+/** A new topic of one partition with these values. */
+export async function topicWith(library, name, from, to) {
+  const topic = await newTopic(library, name)
+  await withProducer(library, {}, producer => producer.send(topic, messages(numbers(from, to))))
+  return topic
+}
+
+export function messages(values, partition = 0) {
+  return values.map(value => ({ partition, value: Buffer.from(value) }))
+}
+
+/** A reader whose records wait in a list. */
+export class Inbox {
+  static async open(library, options) {
+    const inbox = new Inbox()
+    inbox.records = []
+    inbox.errors = []
+    inbox.waiting = () => {}
+    const onRecord = record => {
+      record.at = performance.now()
+      inbox.records.push(record)
+      inbox.waiting()
+    }
+    inbox.reader = await library.reader({ group: someGroup(), from: 'earliest', onRecord, onError: error => inbox.errors.push(error), ...options })
+    return inbox
+  }
+
+  /** The next so many; fewer when nothing has come for ten seconds. */
+  async take(count, idleMs = 10_000) {
+    while (this.records.length < count) {
+      const before = this.records.length
+      await Promise.race([new Promise(resolve => { this.waiting = resolve }), sleep(idleMs)])
+      if (this.records.length === before) {
+        break
+      }
+    }
+    return this.records.splice(0, count)
+  }
+
+  async values(count) {
+    return (await this.take(count)).map(record => record.value.toString())
+  }
+
+  close() {
+    return this.reader.close()
+  }
+}
+
+/** All records of partition 0. */
+export async function readAll(library, topic) {
+  const { high, low } = (await withAdmin(library, admin => admin.ends(topic)))[0]
+  const inbox = await Inbox.open(library, { topic })
+  const records = await inbox.take(high - low)
+  await inbox.close()
+  return records
+}
