@@ -49,7 +49,7 @@ def wanted_cases(tier, pattern):
 
 def own_cases(matrix, client):
     """The cases that a client plays by itself, in one run of its program."""
-    names = [case.name for case in matrix.cases if case.by == "client"]
+    names = [case.name for case in matrix.cases if case.by == ("client" if client in matrix.players else client.name)]
     if names:
         matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names))
 
@@ -70,8 +70,9 @@ def second_address(matrix, client):
 
 def one_client(matrix, client):
     own_cases(matrix, client)
-    groups.play(matrix, client)
-    matrix.play(client, "address.second", second_address, matrix, client)
+    if client in matrix.players:
+        groups.play(matrix, client)
+        matrix.play(client, "address.second", second_address, matrix, client)
 
 
 def every(matrix, clients, what):

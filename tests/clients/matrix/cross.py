@@ -52,7 +52,7 @@ def play(matrix, every):
     def read(matrix, client):
         matrix.collect(client, ["cross.read"], matrix.program(client, "cross", "read"), 180)
 
-    every(matrix, matrix.clients, write)
+    every(matrix, matrix.players, write)
     topics.sort(key=lambda topic: topic["topic"])
     (place / "topics.json").write_text(json.dumps(topics))
-    every(matrix, matrix.clients, read)
+    every(matrix, matrix.players, read)

@@ -208,8 +208,8 @@ def cooperative(matrix, client):
 
 def mixed(matrix, client):
     """With the next client of another language that has groups, so that each is a partner once."""
-    place = matrix.clients.index(client)
-    others = matrix.clients[place + 1:] + matrix.clients[:place]
+    place = matrix.players.index(client)
+    others = matrix.players[place + 1:] + matrix.players[:place]
     for other in [other for other in others if other.project != client.project]:
         with Group(matrix, client, f"mixed-{other.name}") as group:
             first, second = group.alone(assignor="roundrobin"), group.member(other, assignor="roundrobin")

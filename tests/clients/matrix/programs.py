@@ -154,6 +154,9 @@ class Matrix:
 
     def __init__(self, kind, tier, wanted, broker, work, clients):
         self.kind, self.tier, self.cases, self.broker, self.work, self.clients = kind, tier, wanted, broker, work, clients
+        # A client that cases.tsv names plays what it is named for, and nothing else.
+        named = {case.by for case in cases()}
+        self.players = [client for client in clients if client.name not in named]
         self.results, self.version, self.logs = {}, {}, {}
         self.lock = threading.Lock()
         self.count = 0

@@ -99,5 +99,5 @@ def ride(matrix, clients):
 
 def play(matrix):
     if matrix.wants("restart.producer") or matrix.wants("restart.group"):
-        for first in range(0, len(matrix.clients), AT_ONCE):
-            ride(matrix, matrix.clients[first:first + AT_ONCE])
+        for first in range(0, len(matrix.players), AT_ONCE):
+            ride(matrix, matrix.players[first:first + AT_ONCE])

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.Callable;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -35,6 +36,18 @@ final class Client {
             default -> throw new IllegalArgumentException("no verb " + args[0]);
         }
         System.exit(0); // a case that hangs has left a thread behind
+    }
+
+    /** A program that plays one case, and nothing else. */
+    static void alone(String[] args, String name, String caseName, Callable<String> body) throws Exception {
+        if (args[0].equals("version")) {
+            say(name + " " + version() + ", Java " + System.getProperty("java.version"));
+        } else {
+            Cases cases = new Cases();
+            cases.add(caseName, body);
+            cases.run();
+        }
+        System.exit(0);
     }
 
     private static String version() throws IOException {
