@@ -130,6 +130,19 @@ func (s *sent) places(count int) ([]Record, error) {
 	return places, nil
 }
 
+// made makes a topic and waits until the broker serves it: Apache Kafka answers before that.
+func (p play) made(topic string, partitions int, configs map[string]string) {
+	check(p.CreateTopic(topic, partitions, configs))
+	consumer := must(p.Consumer(ConsumerOptions{}))
+	defer consumer.Close()
+	until("the topic is served", func() bool {
+		_, _, first := consumer.Ends(Place{topic, 0})
+		_, _, last := consumer.Ends(Place{topic, int32(partitions - 1)})
+		described, err := p.DescribeTopic(topic)
+		return errors.Join(first, last, err) == nil && len(described) == partitions
+	})
+}
+
 // trySend sends records and waits for all.
 func (p play) trySend(options ProducerOptions, records []Record) ([]Record, error) {
 	options.PerRecord = len(records) > 0 && records[0].Partition != anyPartition
@@ -226,12 +239,12 @@ var cases = map[string]func(play) string{
 		return "1 broker, an id of the cluster"
 	},
 	"topics.create": func(p play) string {
-		check(p.CreateTopic(p.prefix+"create", 3, nil))
+		p.made(p.prefix+"create", 3, nil)
 		expect("partitions and replicas", map[int32]int{0: 1, 1: 1, 2: 1}, must(p.DescribeTopic(p.prefix+"create")))
 		return "3 partitions"
 	},
 	"topics.errors": func(p play) string {
-		check(p.CreateTopic(p.prefix+"errors", 1, nil))
+		p.made(p.prefix+"errors", 1, nil)
 		refused("made again", topicExists, p.CreateTopic(p.prefix+"errors", 1, nil))
 		refused("a name with a space", invalidTopic, p.CreateTopic(p.prefix+"a b", 1, nil))
 		refused("no partitions", invalidPartitions, p.CreateTopic(p.prefix+"zero", 0, nil))
@@ -240,14 +253,14 @@ var cases = map[string]func(play) string{
 		return "36, 17, 37, 3"
 	},
 	"topics.list": func(p play) string {
-		check(p.CreateTopic(p.prefix+"list", 1, nil))
+		p.made(p.prefix+"list", 1, nil)
 		if !slices.Contains(must(p.Topics()), p.prefix+"list") {
 			fail("not among the topics")
 		}
 		return "among the topics"
 	},
 	"topics.delete": func(p play) string {
-		check(p.CreateTopic(p.prefix+"delete", 1, nil))
+		p.made(p.prefix+"delete", 1, nil)
 		check(p.DeleteTopic(p.prefix + "delete"))
 		until("gone from the list", func() bool { return !slices.Contains(must(p.Topics()), p.prefix+"delete") })
 		refused("deleted again", unknownTopic, p.DeleteTopic(p.prefix+"delete"))
@@ -266,7 +279,7 @@ var cases = map[string]func(play) string{
 	"keys.partitioner":   keysPartitioner,
 	"sizes.limit": func(p play) string {
 		topic := p.prefix + "limit"
-		check(p.CreateTopic(topic, 1, map[string]string{"max.message.bytes": "10000"}))
+		p.made(topic, 1, map[string]string{"max.message.bytes": "10000"})
 		// A batch of one record without key and headers is its value and 72 bytes.
 		p.send(ProducerOptions{Codec: "none"}, Record{Topic: topic, Value: bytes.Repeat([]byte("x"), 9928)})
 		_, err := p.trySend(ProducerOptions{Codec: "none"}, []Record{{Topic: topic, Value: bytes.Repeat([]byte("x"), 9929)}})
@@ -287,7 +300,7 @@ var cases = map[string]func(play) string{
 	},
 	"many.partitions": func(p play) string {
 		topic := p.prefix + "many"
-		check(p.CreateTopic(topic, 1000, nil))
+		p.made(topic, 1000, nil)
 		var records []Record
 		var partitions []int32
 		for i := int32(0); i < 1000; i++ {
@@ -314,7 +327,7 @@ var cases = map[string]func(play) string{
 	"admin.configs":    adminConfigs,
 	"admin.partitions": func(p play) string {
 		topic := p.prefix + "partitions"
-		check(p.CreateTopic(topic, 2, nil))
+		p.made(topic, 2, nil)
 		check(p.AddPartitions(topic, 5))
 		until("described", func() bool { return len(must(p.DescribeTopic(topic))) == 5 })
 		refused("fewer", invalidPartitions, p.AddPartitions(topic, 3))

@@ -54,7 +54,7 @@ func produceAcks(p play) string {
 
 func produceIdempotent(p play) string {
 	topic := p.prefix + "idempotent"
-	check(p.CreateTopic(topic, 3, nil))
+	p.made(topic, 3, nil)
 	records := numbered(topic, 1000)
 	for i := range records {
 		records[i].Partition = int32(i % 3)
@@ -72,7 +72,7 @@ func produceIdempotent(p play) string {
 
 func keysPartitioner(p play) string {
 	topic := p.prefix + "keys"
-	check(p.CreateTopic(topic, 7, nil))
+	p.made(topic, 7, nil)
 	records, wanted := keysOfJava()
 	for i := range records {
 		records[i].Topic = topic
@@ -86,7 +86,7 @@ func keysPartitioner(p play) string {
 
 func offsetsEnds(p play) string {
 	topic := p.prefix + "ends"
-	check(p.CreateTopic(topic, 2, nil))
+	p.made(topic, 2, nil)
 	records := numbered(topic, 7)
 	for i := range records {
 		records[i].Partition = 1
@@ -303,7 +303,7 @@ func pollWakes(p play) string {
 func adminConfigs(p play) string {
 	topic, name := p.prefix+"configs", "retention.ms"
 	value := "7200000"
-	check(p.CreateTopic(topic, 1, map[string]string{name: "3600000"}))
+	p.made(topic, 1, map[string]string{name: "3600000"})
 	now := func() string { return must(p.Configs(topic))[name] }
 	expect("read", "3600000", now())
 	check(p.AlterConfig(topic, name, &value))

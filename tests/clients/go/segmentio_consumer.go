@@ -70,7 +70,7 @@ func (c *segmentioConsumer) follow(within context.Context, place Place, start in
 	}
 	c.readers[place] = reader
 	read := func(within context.Context) {
-		defer reader.Close()
+		defer func() { go reader.Close() }() // Close waits for the fetch that is parked, ten seconds by default
 		for {
 			message, err := reader.ReadMessage(within)
 			if err != nil {
@@ -209,6 +209,6 @@ func (c *segmentioConsumer) Close() {
 		_ = c.member.Close()
 	}
 	for _, reader := range c.readers {
-		_ = reader.Close()
+		go reader.Close() // it waits for the fetch that is parked
 	}
 }

@@ -14,8 +14,8 @@ import restart
 import report
 from programs import Broker, Client, Fault, Matrix, Skip, cases, projects
 
-# Clients that are played with at the same time: most of their time is waiting. The short tier has fewer waits.
-AT_ONCE = 3
+# Clients that are played with at the same time: most of their time is waiting.
+AT_ONCE = 5
 
 
 def arguments():

@@ -5,7 +5,7 @@ import time
 from groups import Group, resumed_at_committed
 from programs import Fault, Skip, wait_until
 
-AT_ONCE = 6
+AT_ONCE = 8
 PARTITIONS = 3
 # How long nobody listens: every client meets a refused connection, and its back-off.
 CLOSED_SECONDS = 2
