@@ -27,6 +27,11 @@ func newSegmentio(bootstrap string) Library {
 
 func (s *segmentio) Version() string { return moduleVersion("github.com/segmentio/kafka-go") }
 
+// Without: a Reader gives null for what is empty.
+func (s *segmentio) Without() ([]string, []string) {
+	return nil, []string{"empty-keys", "empty-values", "empty-headers"}
+}
+
 // Resets is no: a Reader waits where it was put.
 func (s *segmentio) Resets() bool { return false }
 

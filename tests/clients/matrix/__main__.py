@@ -5,7 +5,7 @@ import argparse
 import os
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import cross
@@ -76,9 +76,12 @@ def one_client(matrix, client):
 
 
 def every(matrix, clients, what):
+    """Does it for all clients, and keeps what is there after each: a run may be stopped."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(what, matrix, client) for client in clients]:
+        for done in as_completed([pool.submit(what, matrix, client) for client in clients]):
             done.result()
+            if matrix.keeps:
+                report.store(matrix)
 
 
 def main():
@@ -89,14 +92,15 @@ def main():
     clients = [client for client in chosen(args.names) if client.project not in args.without]
     broker = Broker(args.work)
     matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
+    matrix.keeps = args.store
     if args.broker == "monolog":
         matrix.as_with_kafka = report.against_kafka()
     matrix.versions()
     every(matrix, clients, one_client)
     cross.play(matrix, every)
     restart.play(matrix)
-    report.logs(matrix, args.store)
-    if args.store:
+    report.logs(matrix)
+    if matrix.keeps:
         report.store(matrix)
     return report.summary(matrix, args.failed, args.skipped)
 

@@ -160,6 +160,7 @@ class Matrix:
         self.results, self.version, self.logs = {}, {}, {}
         self.lock = threading.Lock()
         self.count = 0
+        self.keeps = False
         self.as_with_kafka = lambda *_: False  # whether Apache Kafka made the same of it
         self.begun = time.monotonic()
         (work / "cross").mkdir()

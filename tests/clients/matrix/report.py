@@ -42,7 +42,7 @@ def known_forms():
     return {tuple(row.split("\t", 2)) for row in path.read_text().splitlines()} if path.exists() else set()
 
 
-def logs(matrix, store):
+def logs(matrix):
     """log.clean of each client; a run against Apache Kafka says what is known."""
     if not matrix.wants("log.clean"):
         return
@@ -56,7 +56,7 @@ def logs(matrix, store):
         new = [f"{count} x ({phase}) {text}" for (phase, text), count in found.most_common() if (client.name, phase, text) not in known]
         detail = "; ".join(new[:3]) if new else f"{len(found)} forms of warnings and errors, all logged with Apache Kafka too"
         matrix.result(client, "log.clean", "FAIL" if new else "ok", detail)
-    if matrix.kind == "kafka" and store:
+    if matrix.kind == "kafka" and matrix.keeps:
         REPORT.mkdir(exist_ok=True)
         (REPORT / "kafka.logs").write_text("".join("\t".join(row) + "\n" for row in sorted(known)))
 
@@ -84,10 +84,12 @@ def against_kafka():
 def store(matrix):
     """The results of this run beside those of clients and cases that it left out. Evidence is kept only where it explains."""
     path = REPORT / f"{matrix.kind}.tsv"
+    with matrix.lock:
+        fresh = dict(matrix.results)
     results = {row[:2]: row for row in rows(path)}
     for client, version in matrix.version.items():
         results[client.name, "version"] = (client.name, "version", client.title, version)
-    for (client, case), result in matrix.results.items():
+    for (client, case), result in fresh.items():
         note = result.detail.partition(" -- ")[2] if result.outcome == "ok" else result.detail
         results[client.name, case] = (client.name, case, result.outcome, kept(note))
     REPORT.mkdir(exist_ok=True)
