@@ -159,7 +159,7 @@ func offsetsRange(p play) string {
 	consumer := must(p.Consumer(ConsumerOptions{Reset: "none"}))
 	defer consumer.Close()
 	err := consumer.Assign(beyond)
-	for tries := 0; err == nil && tries < 20; tries++ {
+	for tries := 0; err == nil && tries < 60; tries++ {
 		var got []Record
 		got, err = consumer.Poll(500 * time.Millisecond)
 		expect("none", 0, len(got))

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/IBM/sarama"
 )
@@ -69,6 +70,7 @@ func (s *saramaLibrary) admin() sarama.ClusterAdmin {
 type saramaProducer struct {
 	producer sarama.AsyncProducer
 	ended    chan struct{}
+	open     sync.WaitGroup // records without an answer
 	closed   bool
 }
 
@@ -100,12 +102,14 @@ func (s *saramaLibrary) Producer(options ProducerOptions) (Producer, error) {
 	go func() {
 		for message := range producer.Successes() {
 			message.Metadata.(func(error, int32, int64))(nil, message.Partition, message.Offset)
+			p.open.Done()
 		}
 		p.ended <- struct{}{}
 	}()
 	go func() {
 		for failed := range producer.Errors() {
 			failed.Msg.Metadata.(func(error, int32, int64))(saramaErr(failed.Err), failed.Msg.Partition, failed.Msg.Offset)
+			p.open.Done()
 		}
 		p.ended <- struct{}{}
 	}()
@@ -123,11 +127,13 @@ func (p *saramaProducer) Send(record Record, done func(error, int32, int64)) {
 	for _, header := range record.Headers {
 		message.Headers = append(message.Headers, sarama.RecordHeader{Key: []byte(header.Key), Value: header.Value})
 	}
+	p.open.Add(1)
 	p.producer.Input() <- message
 }
 
-// Flush closes it: an AsyncProducer has no other way to wait for all.
-func (p *saramaProducer) Flush() {
+func (p *saramaProducer) Flush() { p.open.Wait() }
+
+func (p *saramaProducer) Close() {
 	if !p.closed {
 		p.closed = true
 		p.producer.AsyncClose()
@@ -135,8 +141,6 @@ func (p *saramaProducer) Flush() {
 		<-p.ended
 	}
 }
-
-func (p *saramaProducer) Close() { p.Flush() }
 
 func (s *saramaLibrary) Cluster() (int, string, error) {
 	brokers, _, err := s.admin().DescribeCluster()

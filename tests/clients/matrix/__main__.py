@@ -15,7 +15,7 @@ import report
 from programs import Broker, Client, Fault, Matrix, Skip, cases, projects
 
 # Clients that are played with at the same time: most of their time is waiting.
-AT_ONCE = 5
+AT_ONCE = 6
 
 
 def arguments():
@@ -94,7 +94,7 @@ def main():
     matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
     matrix.keeps = args.store
     if args.broker == "monolog":
-        matrix.as_with_kafka = report.against_kafka()
+        matrix.as_with_kafka, matrix.was_ok = report.against_kafka(), report.stored_ok()
     matrix.versions()
     every(matrix, clients, one_client)
     cross.play(matrix, every)

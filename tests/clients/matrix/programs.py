@@ -60,20 +60,38 @@ class Broker:
             raise SystemExit(f"the broker: {order}: {answer or 'no answer'}")
 
     def create_topic(self, name, partitions):
-        """By CreateTopics 2, so that a client that cannot make topics plays like the others."""
-        def text(value):
-            return struct.pack(">h", len(value)) + value.encode()
-
+        """Asked for by hand, so that a client that cannot make topics plays like the others; there when the broker shows it."""
         body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">i?", 30_000, False)
-        request = struct.pack(">hhi", 19, 2, 1) + text("matrix") + body
+        answer = self.request(19, 2, body)
+        error = struct.unpack(">h", answer[4 + 4 + 4 + 2 + len(name):][:2])[0]
+        if error:
+            raise Fault(f"the topic {name} was refused with code {error}")
+        for _ in range(300):
+            if self.shows(name, partitions):
+                return
+            time.sleep(0.1)
+        raise Fault(f"the topic {name} does not come")
+
+    def shows(self, name, partitions):
+        """By Metadata 4: the topic and all its partitions are named without an error. Each is 26 bytes long with one replica."""
+        answer = self.request(3, 4, struct.pack(">i", 1) + text(name) + struct.pack(">?", False))
+        row = struct.pack(">h", 0) + text(name) + struct.pack(">?i", False, partitions)
+        _, found, rest = answer.partition(row)
+        return bool(found) and all(rest[26 * part:26 * part + 2] == bytes(2) for part in range(partitions))
+
+    def request(self, api_key, version, body):
+        """An answer behind its size, from its correlation id on."""
+        request = struct.pack(">hhi", api_key, version, 1) + text("matrix") + body
         host, port = self.address.rsplit(":", 1)
         with socket.create_connection((host, int(port)), 30) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
             stream = connection.makefile("rb")
-            answer = stream.read(struct.unpack(">i", stream.read(4))[0])
-        error = struct.unpack(">h", answer[4 + 4 + 4 + 2 + len(name):][:2])[0]
-        if error:
-            raise Fault(f"the topic {name} was refused with code {error}")
+            return stream.read(struct.unpack(">i", stream.read(4))[0])
+
+
+def text(value):
+    """A string of the protocol."""
+    return struct.pack(">h", len(value)) + value.encode()
 
 
 class Program:
@@ -160,6 +178,7 @@ class Matrix:
         self.results, self.version, self.logs = {}, {}, {}
         self.lock = threading.Lock()
         self.count = 0
+        self.was_ok = lambda *_: False  # whether it is ok in the stored results
         self.keeps = False
         self.as_with_kafka = lambda *_: False  # whether Apache Kafka made the same of it
         self.begun = time.monotonic()
@@ -194,6 +213,8 @@ class Matrix:
     def result(self, client, case, outcome, detail, seconds=None):
         if outcome == "FAIL" and self.as_with_kafka(client, case, detail):
             outcome = "as-kafka"
+        if outcome == "skip" and os.environ.get("CI") == "true" and self.was_ok(client, case):
+            outcome, detail = "FAIL", f"cannot run here: {detail}"
         with self.lock:
             self.results[client, case] = Result(outcome, detail, seconds)
             took = "" if seconds is None else f" [{seconds:.0f}s]"

@@ -30,7 +30,9 @@ def form(line, client):
 def forms(matrix, client):
     """(phase, form) of all warnings and errors of a client, with how often each came."""
     found = Counter()
-    for (of, phase), paths in matrix.logs.items():
+    with matrix.lock:
+        logs_now = [(of, phase, list(paths)) for (of, phase), paths in matrix.logs.items()]
+    for of, phase, paths in logs_now:
         if of == client:
             for path in paths:
                 found.update((phase, form(line, client)) for line in path.read_text(errors="replace").splitlines() if LEVEL.search(line))
@@ -50,15 +52,16 @@ def logs(matrix):
     for client in matrix.clients:
         found = forms(matrix, client)
         if matrix.kind == "kafka":
-            known |= {(client.name, phase, text) for phase, text in found}
             matrix.result(client, "log.clean", "ok", f"{len(found)} forms of warnings and errors")
             continue
         new = [f"{count} x ({phase}) {text}" for (phase, text), count in found.most_common() if (client.name, phase, text) not in known]
         detail = "; ".join(new[:3]) if new else f"{len(found)} forms of warnings and errors, all logged with Apache Kafka too"
         matrix.result(client, "log.clean", "FAIL" if new else "ok", detail)
-    if matrix.kind == "kafka" and matrix.keeps:
-        REPORT.mkdir(exist_ok=True)
-        (REPORT / "kafka.logs").write_text("".join("\t".join(row) + "\n" for row in sorted(known)))
+
+
+def store_logs(matrix):
+    known = known_forms() | {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)}
+    (REPORT / "kafka.logs").write_text("".join("\t".join(row) + "\n" for row in sorted(known)))
 
 
 def rows(path):
@@ -81,6 +84,12 @@ def against_kafka():
     return same
 
 
+def stored_ok():
+    """was_ok of a run: what is ok in the report cannot be skipped where everything must be there."""
+    passed = {row[:2] for row in rows(REPORT / "monolog.tsv") if row[2] == "ok"}
+    return lambda client, case: (client.name, case) in passed
+
+
 def store(matrix):
     """The results of this run beside those of clients and cases that it left out. Evidence is kept only where it explains."""
     path = REPORT / f"{matrix.kind}.tsv"
@@ -93,6 +102,8 @@ def store(matrix):
         note = result.detail.partition(" -- ")[2] if result.outcome == "ok" else result.detail
         results[client.name, case] = (client.name, case, result.outcome, kept(note))
     REPORT.mkdir(exist_ok=True)
+    if matrix.kind == "kafka":
+        store_logs(matrix)
     path.write_text("".join("\t".join(row) + "\n" for _, row in sorted(results.items())))
 
 

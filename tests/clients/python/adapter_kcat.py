@@ -167,6 +167,9 @@ class Consumer(base.Consumer):
             return next(iter(self.runs.values())).poll(seconds)
         return [record for run in self.runs.values() for record in run.poll(seconds / len(self.runs))]
 
+    def rest(self):
+        return [record for run in self.runs.values() for record in iter(run.records.get, None)]
+
     def commit(self, offsets):
         raise Impossible("it commits by itself, what it has printed")
 

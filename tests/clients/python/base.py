@@ -52,6 +52,10 @@ class Consumer:
     commit = impossible("commit")  # {(topic, partition): (offset, metadata)}
     committed = impossible("committed with metadata")  # topic, partition -> (offset, metadata) or None
 
+    def rest(self):
+        """What was read and not yet handed over when it closed."""
+        return []
+
     def close(self):
         pass
 

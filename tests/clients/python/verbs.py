@@ -146,6 +146,8 @@ def member(library, group, topic, *options):
             for (_, partition), (offset, _) in ends.items():
                 say("committed", partition, offset)
     consumer.close()
+    for record in consumer.rest():
+        say("record", record.partition, record.offset, record.value.decode())
     say("closed")
 
 
