@@ -39,29 +39,19 @@ def forms(matrix, client):
     return found
 
 
-def known_forms():
-    path = REPORT / "kafka.logs"
-    return {tuple(row.split("\t", 2)) for row in path.read_text().splitlines()} if path.exists() else set()
-
-
 def logs(matrix):
     """log.clean of each client; a run against Apache Kafka says what is known."""
     if not matrix.wants("log.clean"):
         return
-    known = known_forms()
+    seen = known("kafka.logs")
     for client in matrix.clients:
         found = forms(matrix, client)
         if matrix.kind == "kafka":
             matrix.result(client, "log.clean", "ok", f"{len(found)} forms of warnings and errors")
             continue
-        new = [f"{count} x ({phase}) {text}" for (phase, text), count in found.most_common() if (client.name, phase, text) not in known]
+        new = [f"{count} x ({phase}) {text}" for (phase, text), count in found.most_common() if (client.name, phase, text) not in seen]
         detail = "; ".join(new[:3]) if new else f"{len(found)} forms of warnings and errors, all logged with Apache Kafka too"
         matrix.result(client, "log.clean", "FAIL" if new else "ok", detail)
-
-
-def store_logs(matrix):
-    known = known_forms() | {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)}
-    (REPORT / "kafka.logs").write_text("".join("\t".join(row) + "\n" for row in sorted(known)))
 
 
 def rows(path):
@@ -73,15 +63,19 @@ def kept(detail):
     return re.sub(r"\s+", " ", detail)[:200].strip()
 
 
+def known(name):
+    """A file of what was seen with Apache Kafka: rows of client, phase or case, and form. It grows from run to run."""
+    return {tuple(row.split("\t", 2)) for row in (REPORT / name).read_text().splitlines()} if (REPORT / name).exists() else set()
+
+
+def grow(name, found):
+    (REPORT / name).write_text("".join("\t".join(row) + "\n" for row in sorted(known(name) | found)))
+
+
 def against_kafka():
     """as_with_kafka of a run: a client that fails with Apache Kafka in the same words has a fault of its own."""
-    failed = {row[:2]: row[3] for row in rows(REPORT / "kafka.tsv") if row[2] == "FAIL"}
-
-    def same(client, case, detail):
-        known = failed.get((client.name, case))
-        return known is not None and form(known, client) == form(kept(detail), client)
-
-    return same
+    faults = known("kafka.faults")
+    return lambda client, case, detail: (client.name, case, form(kept(detail), client)) in faults
 
 
 def stored_ok():
@@ -103,7 +97,9 @@ def store(matrix):
         results[client.name, case] = (client.name, case, result.outcome, kept(note))
     REPORT.mkdir(exist_ok=True)
     if matrix.kind == "kafka":
-        store_logs(matrix)
+        failed = [(client, case, result.detail) for (client, case), result in fresh.items() if result.outcome == "FAIL"]
+        grow("kafka.faults", {(client.name, case, form(kept(detail), client)) for client, case, detail in failed})
+        grow("kafka.logs", {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)})
     path.write_text("".join("\t".join(row) + "\n" for _, row in sorted(results.items())))
 
 
