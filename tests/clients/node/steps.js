@@ -1,8 +1,12 @@
 // What cases, cross and programs share: a line of the protocol, checks, and small steps over a library.
 //
 // A library (adapters/*.js) is an object with
-//   bootstrap codecs without      codecs it can write and read; what of a record its API cannot say (see the protocol's WITHOUT)
+//   codecs lacks                  those it can write and read; why it has not all of them
+//   without                       what of a record its API cannot say (see the protocol's WITHOUT)
 //   cannot                        { case: reason } of the cases that are impossible for it
+//   cannotMember(options)         the reason why it cannot be such a member
+//   aboutGroups                   what the report says of its groups
+//   afterAll rangeIsError         how it answers a time behind all records, and a position out of range
 //   admin()                       calls of an admin client; see the adapters
 //   producer({ acks, codec, idempotent, partitioner })
 //                                 send(topic, messages) answers [{ partition, offset }] as far as the API tells; close()

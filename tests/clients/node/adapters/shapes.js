@@ -1,9 +1,10 @@
 // Messages and records as KafkaJS has them, and as @confluentinc/kafka-javascript does after it.
 
-/** KafkaJS wants headers as an object; a name that comes twice has a list. */
+/** KafkaJS wants headers as an object, without nulls; a name that comes twice has a list. */
 function headersObject(headers = []) {
   const object = {}
-  for (const [name, value] of headers) {
+  for (const [name, given] of headers) {
+    const value = given ?? Buffer.alloc(0)
     object[name] = name in object ? [object[name], value].flat() : value
   }
   return object

@@ -129,7 +129,7 @@ async fn partitions_of(topic: &str) -> Res<Option<Vec<i32>>> {
 
 async fn connect() -> Res<String> {
     client().await?.list_topics().await?;
-    Ok("connected; brokers and cluster are not told".into())
+    Ok("connected -- brokers and cluster are not told".into())
 }
 
 async fn create() -> Res<String> {
@@ -144,7 +144,7 @@ async fn errors() -> Res<String> {
     refused(ProtocolError::TopicAlreadyExists, controller.create_topic(&topic, 1, 1, TIMEOUT_MS).await)?;
     refused(ProtocolError::InvalidTopicException, controller.create_topic(named("with a space"), 1, 1, TIMEOUT_MS).await)?;
     refused(ProtocolError::InvalidPartitions, controller.create_topic(named("errors-none"), 0, 1, TIMEOUT_MS).await)?;
-    Ok("TopicAlreadyExists, InvalidTopic, InvalidPartitions; no call describes a topic without making it".into())
+    Ok("TopicAlreadyExists, InvalidTopic, InvalidPartitions -- no call describes a topic without making it".into())
 }
 
 async fn list() -> Res<String> {
@@ -329,7 +329,10 @@ pub fn read() -> Res<()> {
         headers: vec![],
         timestamp_ms: r.record.timestamp.timestamp_millis(),
     };
+    // It takes a null header for a length that it cannot have, so that it reads only what was written without one.
+    let readable = |without: &[String]| without.iter().any(|w| w == "headers" || w == "null-headers");
     compare(
+        readable,
         |topic, count| runtime.block_on(async { Ok(take(&partition(topic, 0).await?, 0, count).await?.into_iter().map(shape).collect()) }),
         &WITHOUT,
     )
