@@ -1,6 +1,6 @@
 //! DescribeLogDirs: the one data directory, and the bytes of each partition in it.
-//! Versions: from 3 on with an error of the whole request, from 4 on with the size of the volume, which is not told, from 5 on
-//! with whether new replicas are kept out, which they never are.
+//! Versions: from 3 on with an error of the whole request, from 4 on with the size of the volume, which the cold readers fill in,
+//! from 5 on with whether new replicas are kept out, which they never are.
 
 use super::Call;
 use crate::base::text::Text;

@@ -4,6 +4,7 @@ use super::Call;
 use crate::base::ids::ConnId;
 use crate::base::text::Text;
 use crate::base::time::Now;
+use crate::mail::cold::ColdJob;
 use crate::mail::input::{Peer, ReplyTo};
 use crate::mail::output::Output;
 use crate::state::State;
@@ -80,6 +81,7 @@ impl World {
         assert!(outputs.len() <= 1, "one answer at a time: {outputs:?}");
         outputs.into_iter().next().map(|output| match output {
             Output::Answer { response: Some(response), .. } => response,
+            Output::Cold(ColdJob::Volume(_, response)) => Response::DescribeLogDirs(*response),
             other => panic!("not an answer: {other:?}"),
         })
     }

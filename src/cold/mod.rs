@@ -6,6 +6,7 @@ pub mod lookup;
 pub mod pool;
 #[cfg(test)]
 mod testing;
+mod volume;
 
 use crate::base::budget::Budget;
 use crate::mail::cold::ColdJob;
@@ -30,6 +31,7 @@ pub fn complete(reader: &mut dyn Reader, job: ColdJob, budget: &Budget) -> Answe
     match job {
         ColdJob::Fetch(job) => Answered::Reactor(job.to, fetch::complete(reader, *job, budget)),
         ColdJob::Offsets(job) => Answered::Reactor(job.to, lookup::complete(reader, *job)),
+        ColdJob::Volume(to, response) => Answered::Reactor(to, volume::complete(reader, *response)),
         ColdJob::Retention { part, from, until, cutoff_ms, keep_bytes } => {
             let kept = reader.retained_from(part, from, until, cutoff_ms, keep_bytes).unwrap_or_else(|error| {
                 log::error!("retention cannot read internal partition {}, everything in it is kept: {error}", part.0);

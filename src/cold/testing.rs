@@ -4,7 +4,7 @@ use crate::base::ids::{PartId, PlanNo, Uuid};
 use crate::base::text::Text;
 use crate::store::memory::MemoryStore;
 use crate::store::plan::{BatchRow, Op, PartitionRow, Plan, TopicRow};
-use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget, Writer};
+use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget, Volume, Writer};
 use crate::wire::batch_builder::BatchBuilder;
 use crate::wire::compress::Codec;
 
@@ -62,5 +62,9 @@ impl Reader for Broken {
 
     fn retained_from(&mut self, _: PartId, _: i64, _: i64, _: i64, _: i64) -> Result<Option<Kept>, StoreError> {
         Err(self.0.clone())
+    }
+
+    fn volume(&self) -> Option<Volume> {
+        Some(Volume { total_bytes: u64::MAX, usable_bytes: 7 })
     }
 }

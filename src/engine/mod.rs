@@ -183,7 +183,7 @@ impl Engine {
 
     fn answer(&mut self, held: Vec<Held>) {
         for held in held {
-            self.fx.output(Output::Answer { to: held.to, response: held.response });
+            self.fx.send(held);
         }
     }
 

@@ -4,6 +4,7 @@
 use super::input::ReplyTo;
 use crate::base::ids::PartId;
 use crate::store::seam::TimestampTarget;
+use crate::wire::message::describe_log_dirs::DescribeLogDirsResponse;
 use crate::wire::message::fetch::FetchResponse;
 use crate::wire::message::list_offsets::ListOffsetsResponse;
 
@@ -14,6 +15,8 @@ pub enum ColdJob {
     Fetch(Box<ColdFetch>),
     /// Complete a ListOffsets.
     Offsets(Box<ColdOffsets>),
+    /// Complete a DescribeLogDirs, whose answer lacks the size of the volume.
+    Volume(ReplyTo, Box<DescribeLogDirsResponse>),
     /// Find where retention ends, and how much is left; answered by `Input::Retained`.
     Retention {
         /// The partition.

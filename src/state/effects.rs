@@ -97,11 +97,20 @@ impl Effects {
     /// Holds an answer in the general form.
     pub fn hold(&mut self, after: PlanNo, held: Held) {
         if self.is_committed(after) || planted::is(Bug::AckBeforeCommit) {
-            self.outputs.push(Output::Answer { to: held.to, response: held.response });
+            self.send(held);
         } else {
             debug_assert!(after <= self.filling.no, "an answer cannot wait for a plan that nobody fills");
             self.held.entry(after).or_default().push(held);
         }
+    }
+
+    /// Sends an answer that need not wait for a plan any more. One that tells of log directories goes by way of the cold readers, who
+    /// know the size of the volume: to ask the system for it may take as long as the disk does.
+    pub fn send(&mut self, held: Held) {
+        self.outputs.push(match held.response {
+            Some(Response::DescribeLogDirs(response)) => Output::Cold(ColdJob::Volume(held.to, Box::new(response))),
+            response => Output::Answer { to: held.to, response },
+        });
     }
 
     /// Answers a question when `after`, the newest plan that wrote what the answer shows, is committed; at once when it already is.

@@ -2,7 +2,7 @@
 //! simulator; the conformance list of `sqlite` holds both engines to the same behaviour.
 
 use super::plan::{BatchRow, Counter, GroupRow, Image, OffsetRow, Op, PartitionRow, Plan, ProducerRow, TopicRow};
-use super::seam::{Kept, Reader, StoreError, TimestampTarget, Upkeep, Writer};
+use super::seam::{Kept, Reader, StoreError, TimestampTarget, Upkeep, Volume, Writer};
 use crate::base::ids::{PartId, Uuid};
 use crate::base::limits::READ_SLICE_BYTES;
 use crate::base::text::Text;
@@ -93,6 +93,10 @@ impl Reader for MemoryStore {
             bytes = behind;
         }
         Ok(None)
+    }
+
+    fn volume(&self) -> Option<Volume> {
+        None
     }
 }
 

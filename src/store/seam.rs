@@ -73,6 +73,15 @@ pub struct Kept {
     pub bytes: i64,
 }
 
+/// The volume that a store lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume {
+    /// Its size in bytes.
+    pub total_bytes: u64,
+    /// Bytes of it that are free for this process.
+    pub usable_bytes: u64,
+}
+
 /// A reader of committed batches, owned by one cold thread. It holds no transaction between calls. A batch that begins
 /// before `from` and ends at or after it counts as holding `from`. Batches below the log start, and of deleted partitions,
 /// may be there for a while.
@@ -88,4 +97,7 @@ pub trait Reader: Send {
     /// Where retention ends: the first batch among offsets `from..until` such that it, or one before it, has a timestamp of at
     /// least `cutoff_ms`, and that fewer than `keep_bytes` lie behind it; `None` when there is none.
     fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Result<Option<Kept>, StoreError>;
+
+    /// The volume that everything lies on; `None` where nothing is on a disk, or the system does not tell.
+    fn volume(&self) -> Option<Volume>;
 }

@@ -177,6 +177,11 @@ fn every_version_tells_the_directory(target: &Target) {
         for topics in [Some(vec![asked]), None] {
             let dir = one(client.describe_log_dirs(DescribeLogDirsRequest { topics }).unwrap().results);
             assert!(dir.error_code == ErrorCode::NONE && !dir.log_dir.is_empty());
+            if version < 4 || dir.log_dir == "sqlite:memory" {
+                assert_eq!((dir.total_bytes, dir.usable_bytes), (-1, -1));
+            } else {
+                assert!(dir.usable_bytes > 0 && dir.total_bytes > dir.usable_bytes, "{} of {}", dir.usable_bytes, dir.total_bytes);
+            }
             let mut partitions = dir.topics.into_iter().find(|it| it.name == topic.name).unwrap().partitions;
             partitions.sort_by_key(|it| it.partition_index);
             let told: Vec<_> =

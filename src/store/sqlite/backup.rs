@@ -239,7 +239,7 @@ impl Copy<'_> {
 
     /// A copy must not fill the disk that the broker lives on.
     fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
-        let free = self.store.dir.free_bytes().unwrap_or(u64::MAX);
+        let free = self.store.dir.volume().map_or(u64::MAX, |disk| disk.usable_bytes);
         if free < bytes.saturating_add(BACKUP_DISK_FREE_BYTES_MIN) {
             return Err(StoreError::Full(format!("{free} bytes are free on the disk of the data directory, too little for a copy on it")));
         }

@@ -2,7 +2,9 @@
 //! Used by `open`. The database file itself is only ever opened through SQLite: closing any other descriptor of it would
 //! drop SQLite's own locks (<https://sqlite.org/howtocorrupt.html>, 2.2); names and permissions are all that is touched here.
 
+use super::holder;
 use super::open_error::OpenError;
+use crate::store::seam::Volume;
 use log::warn;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -40,14 +42,16 @@ impl DataDir {
             .mode(0o600)
             .open(&lock_path)
             .map_err(|error| unusable(&lock_path, "write", &error))?;
-        match lock.try_lock() {
+        match holder::lock(&lock) {
             Ok(()) => {
                 let dir = DataDir { path: path.to_owned(), lock_was_there, lock };
                 dir.check_signature()?;
                 Ok(dir)
             }
             Err(TryLockError::WouldBlock) => {
-                Err(OpenError::Locked(format!("{} is in use by another monolog; stop it or choose another data directory", path.display())))
+                let whom = holder::pid(&lock).map(|pid| format!(" (process {pid})")).unwrap_or_default();
+                let what = format!("{} is in use by another monolog{whom}; stop it or choose another data directory", path.display());
+                Err(OpenError::Locked(what))
             }
             Err(TryLockError::Error(error)) => Err(unusable(&lock_path, "lock", &error)),
         }
@@ -94,10 +98,11 @@ impl DataDir {
         Ok((file, len))
     }
 
-    /// Bytes that are free on its disk.
-    pub(super) fn free_bytes(&self) -> io::Result<u64> {
+    /// Its disk.
+    pub(super) fn volume(&self) -> io::Result<Volume> {
         let disk = rustix::fs::statvfs(&self.path)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        Ok(Volume { total_bytes: bytes(disk.f_blocks), usable_bytes: bytes(disk.f_bavail) })
     }
 
     /// Whether the database has ever been written.
@@ -124,12 +129,12 @@ impl DataDir {
         Ok(())
     }
 
-    /// Notes in the lock file which database file is in use here. A copy of a directory in use has another one: its files are of
+    /// Notes in the lock file which database file is in use here, and by whom. A copy of a directory in use has another one: its files are of
     /// different moments, and SQLite would not notice.
     pub(super) fn sign(&self) -> Result<(), OpenError> {
         let signed = self.signature().and_then(|signature| {
             self.lock.set_len(0)?;
-            self.lock.write_all_at(signature.as_bytes(), 0)
+            self.lock.write_all_at(format!("{signature} {}", holder::note()).as_bytes(), 0)
         });
         signed.map_err(|error| unusable(&self.path.join(LOCK), "write", &error))
     }
@@ -141,9 +146,7 @@ impl DataDir {
     }
 
     fn check_signature(&self) -> Result<(), OpenError> {
-        let mut noted = [0; 64];
-        let read = self.lock.read_at(&mut noted, 0).map_err(|error| unusable(&self.path.join(LOCK), "read", &error))?;
-        let noted = String::from_utf8_lossy(&noted[..read]);
+        let noted = holder::read(&self.lock).map_err(|error| unusable(&self.path.join(LOCK), "read", &error))?;
         match self.signature() {
             Ok(found) if self.has_database() && !noted.is_empty() && !is_same_file(&noted, &found) => Err(OpenError::Unusable(format!(
                 "{} was copied from a running broker, and its files are of different moments; take a copy with `monolog backup`, or stop the broker first. If it was not running any more when this was copied, remove {} and start again",
@@ -189,7 +192,11 @@ fn make(path: &Path) -> io::Result<()> {
 
 /// By the time of birth where the file system has one: some give other inode numbers after each mount.
 fn is_same_file(one: &str, other: &str) -> bool {
-    match (one.split_once(' '), other.split_once(' ')) {
+    let file = |text: &'_ str| {
+        let mut words = text.split_whitespace().map(str::to_owned);
+        Some((words.next()?, words.next()?))
+    };
+    match (file(one), file(other)) {
         (Some((_, one)), Some((_, other))) if one != "0" && other != "0" => one == other,
         (Some((one, _)), Some((other, _))) => one == other,
         _ => false,

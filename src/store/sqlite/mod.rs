@@ -14,6 +14,7 @@ mod data_dir;
 mod fault;
 mod fold;
 mod gate;
+mod holder;
 mod loader;
 pub mod open;
 pub mod open_error;

@@ -7,7 +7,7 @@ use super::snapshot::{Found, Scan, Snapshot};
 use crate::base::ids::PartId;
 use crate::base::limits::READ_SLICE_BYTES;
 use crate::store::plan::BatchRow;
-use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget};
+use crate::store::seam::{Kept, Reader, StoreError, TimestampTarget, Volume};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -59,5 +59,9 @@ impl Reader for SqliteReader {
     fn retained_from(&mut self, part: PartId, from: i64, until: i64, cutoff_ms: i64, keep_bytes: i64) -> Result<Option<Kept>, StoreError> {
         let unfolded = self.unfolded(part, until);
         Ok(self.slice(part, |snapshot| snapshot.retained_from(from, until, cutoff_ms, keep_bytes, &unfolded))?.flatten())
+    }
+
+    fn volume(&self) -> Option<Volume> {
+        self.shared.dir.volume().ok()
     }
 }
