@@ -3,6 +3,7 @@
 
 use super::Call;
 use crate::base::ids::PlanNo;
+use crate::base::limits::DESCRIBED_AGAIN_MAX;
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::base::topic_name::check_name;
@@ -34,16 +35,20 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     // A type that Kafka does not know spoils the whole request, as there.
     let unknown = request.resources.iter().find(|resource| !known.contains(&resource.resource_type)).map(|resource| resource.resource_type);
     let mut after = PlanNo::COMMITTED;
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut again) = (BTreeSet::new(), 0);
     let mut results = Vec::with_capacity(request.resources.len());
     for resource in request.resources {
         let found = match unknown {
             Some(other) => Err((ErrorCode::INVALID_REQUEST, Some(format!("Unexpected resource type {other}.")))),
-            // Kafka answers each; here a small request may not ask for the same large answer over and over.
-            None if !seen.insert((resource.resource_type, resource.resource_name.clone())) => {
-                Err((ErrorCode::INVALID_REQUEST, Some("This resource was asked for before in the same request.".to_owned())))
+            None => {
+                again += usize::from(!seen.insert((resource.resource_type, resource.resource_name.clone())));
+                // Kafka answers each; here a small request may not ask for the same large answer over and over.
+                if again > DESCRIBED_AGAIN_MAX {
+                    Err((ErrorCode::INVALID_REQUEST, Some("The same resources are asked for too often in one request.".to_owned())))
+                } else {
+                    find(state, &call.peer, &resource, &mut after)
+                }
             }
-            None => find(state, &call.peer, &resource, &mut after),
         };
         results.push(match found {
             Ok(entries) => {
@@ -156,6 +161,9 @@ mod tests {
         let values: Vec<_> = told[0].configs.iter().map(|config| (config.name.as_str(), config.value.as_deref().unwrap())).collect();
         assert_eq!(values, [("advertised.listeners", "PLAINTEXT://broker.test:9092"), ("num.partitions", "1")]);
         assert!(told[0].configs.iter().all(|config| config.read_only));
+        let offsets = ask(&mut world, vec![resource(4, "1", Some(&["offsets.retention.minutes"]))], false);
+        let [minutes] = &offsets[0].configs[..] else { panic!("one config: {offsets:?}") };
+        assert_eq!((minutes.value.as_deref(), minutes.read_only), (Some("10080"), true), "as long as groups are kept");
         assert_eq!((told[1].error_code, told[1].configs.len()), (ErrorCode::NONE, 0));
     }
 
@@ -171,10 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_told_once() {
+    fn a_resource_is_told_as_often_as_it_is_asked_for_within_bounds() {
         let mut world = World::new();
-        let told = ask(&mut world, vec![resource(4, "1", None), resource(4, "1", None)], false);
-        assert_eq!((told[0].error_code, told[1].error_code, told[1].configs.len()), (ErrorCode::NONE, ErrorCode::INVALID_REQUEST, 0));
+        let told =
+            ask(&mut world, vec![resource(4, "1", Some(&["num.partitions"])), resource(4, "1", None), resource(2, "nope", None)], false);
+        assert_eq!((told[0].configs.len(), told[1].error_code), (1, ErrorCode::NONE));
+        assert!(told[1].configs.len() > 1, "each with its own keys");
+        let told = ask(&mut world, vec![resource(4, "1", None); DESCRIBED_AGAIN_MAX + 2], false);
+        let refused: Vec<_> = told.iter().map(|one| (one.error_code, one.configs.is_empty())).collect();
+        assert!(refused[..=DESCRIBED_AGAIN_MAX].iter().all(|told| *told == (ErrorCode::NONE, false)));
+        assert_eq!(refused[DESCRIBED_AGAIN_MAX + 1], (ErrorCode::INVALID_REQUEST, true));
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub const RETENTION_ASKS_MAX: usize = 32;
 /// Producer ids are taken from the durable counter in blocks of this size.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 
+/// Answers of one DescribeConfigs about resources that it asks for more than once.
+pub const DESCRIBED_AGAIN_MAX: usize = 100;
+
 /// Inputs waiting for the engine.
 pub const ENGINE_MAILBOX_MAX: usize = 65_536;
 

@@ -1,7 +1,7 @@
 //! `monolog backup FILE [URL]`: a copy of all that a running broker holds, in one file that serve can start from. The broker
 //! makes the copy and sends it; here it becomes a file, complete and synced or not at all.
 
-use super::health::{Place, find};
+use super::health::{Place, find, split_url};
 use super::help;
 use crate::config::layers::merge;
 use serde_json::Value;
@@ -32,10 +32,12 @@ pub fn run(args: &[String]) -> ExitCode {
         Ok(found) => found,
         Err(code) => return code,
     };
-    // The token of the settings, as serve finds it; flags beside a URL would be the broker's, not ours.
-    let flags = if rest.iter().any(|arg| !arg.starts_with('-')) && rest.len() == 1 { &[] } else { rest };
-    let token =
-        merge(flags, &super::environment()).ok().and_then(|merged| merged.settings.http_token().map(|token| token.expose().to_owned()));
+    // The token of the settings, as serve finds it.
+    let settings = match merge(split_url(rest).1, &super::environment()) {
+        Ok(merged) => merged.settings,
+        Err(lines) => return super::wrong_settings(&lines),
+    };
+    let token = settings.http_token().map(|token| token.expose().to_owned());
     match backup(Path::new(file), &hosts, &place, token.as_deref()) {
         Ok(bytes) => super::say(format_args!("{bytes} bytes in {file}\n")),
         Err(why) => {

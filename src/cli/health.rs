@@ -33,16 +33,18 @@ pub fn run(args: &[String]) -> ExitCode {
 
 /// The broker that these arguments mean: a URL, or the settings as serve finds them. `path` is asked where the URL has none.
 pub(super) fn find(args: &[String], path: &str) -> Result<(Vec<String>, Place), ExitCode> {
-    // The address comes first, or last behind flags; whatever it is, a flag's value has no scheme.
-    let is_url = |arg: &String| arg.starts_with("http://") || arg.starts_with("https://");
-    let first = args.first().filter(|arg| !arg.starts_with('-'));
-    match first.or_else(|| args.last().filter(|arg| is_url(arg))) {
-        Some(url) => match parse_url(url, path) {
-            Ok(place) => Ok((vec![place.host.clone()], place)),
-            Err(what) => Err(super::wrong(&format!("\"{url}\" is no address to ask: {what}"))),
-        },
+    let (url, flags) = split_url(args);
+    match url {
+        Some(url) => {
+            // They have no say in where to ask, and are not taken for anything else either.
+            merge(flags, &[]).map_err(|lines| super::wrong_settings(&lines))?;
+            match parse_url(url, path) {
+                Ok(place) => Ok((vec![place.host.clone()], place)),
+                Err(what) => Err(super::wrong(&format!("\"{url}\" is no address to ask: {what}"))),
+            }
+        }
         None => {
-            let settings = match merge(args, &super::environment()) {
+            let settings = match merge(flags, &super::environment()) {
                 Ok(merged) => merged.settings,
                 Err(lines) => return Err(super::wrong_settings(&lines)),
             };
@@ -54,6 +56,16 @@ pub(super) fn find(args: &[String], path: &str) -> Result<(Vec<String>, Place), 
                 Some(Address { host, port }) => Ok((hosts_of(host), Place { host: String::new(), port, path: path.to_string() })),
             }
         }
+    }
+}
+
+/// The address to ask, which comes first, or last behind flags; and the flags of serve. Whatever it is, a flag's value has no scheme.
+pub(super) fn split_url(args: &[String]) -> (Option<&String>, &[String]) {
+    let is_url = |arg: &String| arg.starts_with("http://") || arg.starts_with("https://");
+    match (args.split_first(), args.split_last()) {
+        (Some((first, flags)), _) if !first.starts_with('-') => (Some(first), flags),
+        (_, Some((last, flags))) if is_url(last) => (Some(last), flags),
+        _ => (None, args),
     }
 }
 

@@ -31,7 +31,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         "health" => health::run(rest),
         "backup" => backup::run(rest),
         "config" => config::run(rest),
-        "version" | "-version" | "--version" => say(format_args!("monolog {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MONOLOG_COMMIT"))),
+        "version" | "-version" | "--version" if rest.is_empty() => {
+            say(format_args!("monolog {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MONOLOG_COMMIT")))
+        }
+        "version" | "-version" | "--version" if asks_for_help(rest) => say(format_args!("{}", help::usage())),
+        "version" | "-version" | "--version" => unexpected(rest),
+        "help" | "-h" | "-help" | "--help" if rest.len() > 1 => unexpected(rest.get(1..).unwrap_or_default()),
         "help" | "-h" | "-help" | "--help" => match rest.first().map(String::as_str) {
             None => say(format_args!("{}", help::usage())),
             Some("serve") => say(format_args!("{}", help::serve())),
@@ -47,6 +52,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn unknown(command: &str) -> ExitCode {
     wrong(&format!("unknown command \"{command}\"{}", did_you_mean(command, COMMANDS.iter().copied(), "monolog ")))
+}
+
+fn unexpected(args: &[String]) -> ExitCode {
+    let shown: Vec<String> = args.iter().take(3).map(|arg| format!("{arg:?}")).collect();
+    wrong(&format!("unexpected argument {}", shown.join(", ")))
 }
 
 fn wrong(line: &str) -> ExitCode {

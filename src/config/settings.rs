@@ -179,7 +179,25 @@ impl Settings {
         if self.default_partitions as usize > self.partitions_max {
             wrong.push(("topics.default_partitions", "the broker holds fewer partitions (limits.max_partitions)".to_string()));
         }
+        if let Some(what) = self.check_create_topics() {
+            wrong.push(("topics.create", what));
+        }
         wrong
+    }
+
+    /// Why the topics to be made at start cannot all be, if they cannot.
+    fn check_create_topics(&self) -> Option<String> {
+        if let Some(first) = self.create_topics.get(self.topics_max) {
+            let (count, max) = (self.create_topics.len(), self.topics_max);
+            return Some(format!("it names {count} topics, \"{}\" and others beyond the {max} of limits.max_topics", first.name));
+        }
+        let mut partitions = 0;
+        let first = self.create_topics.iter().find(|topic| {
+            partitions += topic.partitions.unwrap_or(self.default_partitions) as usize;
+            partitions > self.partitions_max
+        })?;
+        let max = self.partitions_max;
+        Some(format!("with \"{}\" it comes to {partitions} partitions, and limits.max_partitions is {max}", first.name))
     }
 
     /// What has no effect although somebody may count on it.
@@ -608,7 +626,18 @@ mod tests {
             names(&Settings { message_bytes_max: 1 << 20, request_bytes_max: 1 << 16, ..defaults.clone() }),
             ["limits.max_message_size"]
         );
-        assert_eq!(names(&Settings { default_partitions: 3, partitions_max: 2, ..defaults }), ["topics.default_partitions"]);
+        assert_eq!(names(&Settings { default_partitions: 3, partitions_max: 2, ..defaults.clone() }), ["topics.default_partitions"]);
+        let create_topics = topic_list::parse("a:3;b;c:2").unwrap();
+        let created = Settings { create_topics, default_partitions: 2, topics_max: 3, partitions_max: 7, ..defaults };
+        assert_eq!(created.check_together(), []);
+        for (settings, words) in [
+            (Settings { topics_max: 2, ..created.clone() }, ["3 topics", "\"c\"", "limits.max_topics"]),
+            (Settings { partitions_max: 4, ..created.clone() }, ["with \"b\"", "5 partitions", "limits.max_partitions"]),
+            (Settings { default_partitions: 3, ..created }, ["with \"c\"", "8 partitions", "limits.max_partitions"]),
+        ] {
+            let [(name, what)] = &settings.check_together()[..] else { panic!("one fault") };
+            assert!(*name == "topics.create" && words.iter().all(|word| what.contains(word)), "{what}");
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ mod tests {
             ("a;a", "\"a\" is there twice"),
             ("a.b;c;a_b", "\"a_b\" collides with \"a.b\""),
             (":3", "the empty string is not allowed"),
+            (&"x".repeat(250), "longer than the max allowed length 249"),
         ] {
             let wrong = parse(list).unwrap_err();
             assert!(wrong.contains(words), "{list}: {wrong}");

@@ -6,7 +6,7 @@ use crate::base::limits::{HTTP_BODY_BYTES_MAX, HTTP_HEAD_BYTES_MAX};
 /// Headers in one request; browsers send twenty.
 const HEADERS_MAX: usize = 100;
 /// What is sent on. Nothing of the connection itself: that is between the guard and its client.
-const FORWARDED: &[&str] = &["host", "origin", "authorization", "content-type", "accept", "if-none-match"];
+const FORWARDED: &[&str] = &["host", "origin", "authorization", "content-type", "accept", "if-none-match", "sec-fetch-site"];
 
 /// A head that may be sent on.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod head;
 pub mod health;
 mod input;
 mod messages;
+mod origin;
 mod partitioner;
 pub mod private;
 mod publish;

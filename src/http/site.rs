@@ -22,6 +22,8 @@ pub struct Site {
     pub copier: Copier,
     /// The memory of this side.
     pub share: Share,
+    /// Names under which pages of this broker are known, beside those that are nobody else's.
+    pub names: Vec<String>,
     token: Option<String>,
     started: Instant,
     turns: AtomicU32,
@@ -34,7 +36,18 @@ impl Site {
     pub fn new(health: Arc<Health>, share: Share, token: Option<String>, default_partitions: i32) -> Site {
         let (reading, writing) = Default::default();
         let copier: Copier = Box::new(|| Err(NoCopy::NothingOnDisk));
-        Site { health, default_partitions, copier, share, token, started: Instant::now(), turns: AtomicU32::new(0), reading, writing }
+        Site {
+            health,
+            default_partitions,
+            copier,
+            share,
+            names: Vec::new(),
+            token,
+            started: Instant::now(),
+            turns: AtomicU32::new(0),
+            reading,
+            writing,
+        }
     }
 
     /// Whether this `Authorization` header lets somebody in.
@@ -42,6 +55,11 @@ impl Site {
         let Some(token) = &self.token else { return true };
         let given = authorization.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         given.is_some_and(|(_, given)| is_same(given.trim().as_bytes(), token.as_bytes()))
+    }
+
+    /// Whether only those are let in who have a token.
+    pub fn asks_for_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// How long the broker has been up.

@@ -11,9 +11,12 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::message::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use crate::wire::message::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use crate::wire::message::{Request, Response};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
 
 #[derive(Serialize)]
 struct ListedTopic<'a> {
@@ -53,7 +56,7 @@ struct DescribedPartition {
 struct NewTopic {
     name: String,
     partitions: Option<i32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_once")]
     config: BTreeMap<String, ConfigValue>,
 }
 
@@ -76,6 +79,30 @@ impl ConfigValue {
             ConfigValue::Text(value) => Some(Text::from(value)),
         }
     }
+}
+
+/// An object in which no key is there twice: one of the two values would go unnoticed.
+fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, ConfigValue>, D::Error> {
+    struct Configs;
+    impl<'de> Visitor<'de> for Configs {
+        type Value = BTreeMap<String, ConfigValue>;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object of configs")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut configs = BTreeMap::new();
+            while let Some(name) = map.next_key::<String>()? {
+                match configs.entry(name) {
+                    Entry::Vacant(place) => {
+                        place.insert(map.next_value()?);
+                    }
+                    Entry::Occupied(place) => return Err(A::Error::custom(format!("duplicate config `{}`", place.key()))),
+                }
+            }
+            Ok(configs)
+        }
+    }
+    deserializer.deserialize_map(Configs)
 }
 
 /// `GET /api/topics`

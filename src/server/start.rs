@@ -242,6 +242,13 @@ fn deliver(answered: Answered, engine: &EngineSender, reactors: &[ReactorSender]
     }
 }
 
+/// What this broker is called in the settings.
+fn names(settings: &Settings) -> Vec<String> {
+    let advertised = settings.advertised_addr.iter().map(|(host, _)| host.clone());
+    let bound = settings.http_addr.iter().chain([&settings.kafka_addr]).filter_map(|address| address.host.clone());
+    advertised.chain(bound).collect()
+}
+
 /// What of the HTTP side is there before the engine runs.
 struct HttpParts {
     listener: TcpListener,
@@ -274,6 +281,7 @@ fn start_http(
     let (guard, stop) = Guard::new(parts.listener, socket.path.clone(), share.clone(), clients_max).map_err(system("the HTTP guard"))?;
     let server = Arc::new(serve::start(behind).map_err(system("the HTTP server"))?);
     let mut site = Site::new(health.clone(), share, token, settings.default_partitions);
+    site.names = names(settings);
     if let Some(copier) = copier {
         site.copier = copier;
     }

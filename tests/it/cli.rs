@@ -81,7 +81,22 @@ fn unknown_commands_and_flags_are_named_with_the_closest_known_one() {
     assert!(said.contains("\"serv\"") && said.contains("monolog serve") && said.lines().count() == 1, "{said}");
     let said = wrong(&["serve", "-kafka-adr", ":1"]);
     assert!(said.contains("-kafka-adr") && said.contains("-kafka-addr") && said.lines().count() == 1, "{said}");
-    assert!(wrong(&["serve", "extra"]).contains("extra"));
+    let url = "http://localhost:1";
+    for args in [
+        &["serve", "extra"][..],
+        &["version", "extra"],
+        &["help", "serve", "extra"],
+        &["help", "extra"],
+        &["config", "check", "extra"],
+        &["health", url, "extra"],
+        &["health", url, "http://extra:2"],
+        &["health", url, "-extra", "x"],
+        &["backup", "file", url, "extra"],
+        &["backup", "file", "-extra", "x", url],
+    ] {
+        let said = wrong(args);
+        assert!(said.contains("extra") && said.lines().count() == 1, "{args:?}: {said}");
+    }
     assert!(wrong(&["serve", "-storage"]).contains("-storage"));
     assert!(wrong(&[]).contains("serve"));
 }

@@ -116,6 +116,9 @@ fn bad_topics(target: &Target) {
     assert_eq!(topics(json!({"name": name, "partitions": i32::MAX})).0, 400);
     assert_eq!(topics(json!({"name": name, "config": {"no.such.config": "1"}})), is(400, "INVALID_CONFIG"));
     assert_eq!(topics(json!({"name": name, "config": {"retention.ms": "x"}})), is(400, "INVALID_CONFIG"));
+    let twice = format!(r#"{{"name":"{name}","config":{{"retention.ms":"5","retention.ms":"6"}}}}"#);
+    let said = send(target.http(), "POST", "/api/topics", &twice);
+    assert!(status(&said) == 400 && said.contains("duplicate config `retention.ms` at line 1 column"), "{said}");
     for bad in [
         json!({}),
         json!([]),
@@ -468,6 +471,11 @@ fn origins(target: &Target) {
         assert_eq!(status(&answer), 403, "{elsewhere}: {answer}");
         assert!(!answer.to_ascii_lowercase().contains("access-control"), "{answer}");
     }
+    let rebound = "POST /api/topics HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n";
+    let answer = exchange(target.http(), rebound.as_bytes());
+    assert!(status(&answer) == 403 && answer.contains("security.token"), "a name that was pointed here: {answer}");
+    let form = "POST /api/topics HTTP/1.1\r\nHost: it:80\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(status(&exchange(target.http(), form.as_bytes())), 403);
     assert_eq!(status(&write("http://it:80")), 201);
     assert_eq!(found(target, &messages(&topic.name)).as_array().unwrap().len(), 1);
     let read = exchange(target.http(), b"GET /api/topics HTTP/1.1\r\nHost: it\r\nOrigin: http://evil.example\r\n\r\n");

@@ -126,6 +126,19 @@ fn sighup_reads_the_settings_again() {
     hang_up("logging:\n  level: debug\n  format: json\nlimits:\n  max_topics: 5\n", &["\"message\":\"SIGHUP: no setting has changed\""]);
     // It has served all the while.
     client.create_topic("after", 1, &[]).unwrap();
+    // The token stays what it was; what it is to be is not shown.
+    hang_up(
+        "logging:\n  level: debug\nlimits:\n  max_topics: 5\nsecurity:\n  enabled: true\n  token: new-one\n",
+        &["security.token is (secret) from the next start on", "line 7"],
+    );
+    assert!(
+        broker.log().contains("security.enabled is true from the next start on") && !broker.log().contains("new-one"),
+        "{}",
+        broker.log()
+    );
+    let health = |path: &str| health(&[&format!("http://{}{path}", broker.http)], &[]);
+    assert_eq!(health("/api/topics").0, Some(0), "nobody is asked for the new one");
+    hang_up("logging:\n  level: debug\n  format: json\n", &["limits.max_topics is 20000 from the next start on"]);
     let ended = broker.stop();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert!(ended.stderr.lines().last().unwrap().starts_with('{'), "{}", ended.stderr);

@@ -1,7 +1,7 @@
 //! What settings do: each is set to something else than its default, and the broker behaves accordingly. Those of `server`,
 //! `storage` and `logging` are in `cli` and `service`.
 
-use crate::broker::{Broker, Ended, PATIENCE, serve};
+use crate::broker::{Broker, Ended, PATIENCE, monolog, run, serve};
 use crate::member::Member;
 use crate::settings_files::write;
 use crate::target::{Target, batch, one, until, values};
@@ -97,6 +97,24 @@ fn topics_are_made_at_start() {
     let Err(Ended { status, stderr, .. }) = begin("late;t.hree:1;t_hree:1") else { panic!("names collide") };
     assert_eq!(status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("t_hree") && stderr.contains("topics.create"), "{stderr}");
+    // What the limits do not allow is found before anything is made, and by config check as well.
+    let file = write(dir.path(), "limits:\n  max_topics: 2\n  max_partitions: 9\n");
+    let flags = ["-config", file.to_str().unwrap(), "-default-partitions", "2"];
+    for (list, word) in
+        [("early;two;late", "limits.max_topics"), ("early:9;late", "limits.max_partitions"), ("late:10000", "from 1 to 9999")]
+    {
+        let mut start = serve(&dir.path().join("data"), &flags);
+        start.env("MONOLOG_CREATE_TOPICS", list);
+        let Err(Ended { status, stderr, .. }) = Broker::start(start) else { panic!("{list} is beyond the limits") };
+        assert_eq!(status.code(), Some(2), "{stderr}");
+        let mut check = monolog(&["config", "check"]);
+        check.args(flags).env("MONOLOG_CREATE_TOPICS", list);
+        let checked = run(check);
+        assert_eq!(checked.status.code(), Some(2), "{checked:?}");
+        for said in [stderr, checked.stderr] {
+            assert!(["MONOLOG_CREATE_TOPICS", "late", word].iter().all(|word| said.contains(word)), "{list}: {said}");
+        }
+    }
     // The directory was let go.
     assert_eq!(begin("").unwrap().stop().status.code(), Some(0));
 }
