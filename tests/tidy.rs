@@ -1,6 +1,10 @@
 //! The house rules as a test: which room may use which, how long files and functions are, what no source may contain, and that
 //! the README's tables say what the code says. A failure names the file and line; for a table it prints the wanted text.
 
+#[path = "clients/card.rs"]
+mod card;
+
+use card::Card;
 use monolog::config::settings::SETTINGS;
 use monolog::wire::api_key::ApiKey;
 use std::fmt::Write;
@@ -380,6 +384,26 @@ fn the_readme_says_what_the_code_says() {
         let (begin, end) = (format!("<!-- {name}, from the code -->\n"), format!("<!-- end of {name} -->"));
         let found = readme.split_once(&begin).and_then(|(_, rest)| rest.split_once(&end)).map(|(table, _)| table.trim());
         assert_eq!(found, Some(wanted.trim()), "README.md, between `{}` and `{end}`, should say:\n\n{wanted}\n", begin.trim());
+    }
+}
+
+/// With MONOLOG_WRITE_CARD in the environment (`scripts/clients --card`) they are written first.
+#[test]
+fn the_report_card_says_what_the_stored_results_say() {
+    let (dir, path) = (root().join("tests/clients"), root().join("README.md"));
+    let card = Card::read(&dir);
+    report("results in tests/clients/report of clients or cases that are no more", card.strays(&dir));
+    let (begin, end) = ("<!-- clients, from tests/clients/report -->\n", "<!-- end of clients -->");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(begin).expect("README.md has a place for the report card");
+    let (_, after) = rest.split_once(end).expect("the report card ends");
+    let wanted = [(path, format!("{before}{begin}{}{end}{after}", card.table())), (dir.join("report/README.md"), card.details(&dir))];
+    for (path, text) in wanted {
+        if std::env::var_os("MONOLOG_WRITE_CARD").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let same = fs::read_to_string(&path).unwrap_or_default() == text;
+        assert!(same, "{} is not what the stored results say: scripts/clients --card", path.display());
     }
 }
 

@@ -15,11 +15,13 @@ type segmentioConsumer struct {
 	library *segmentio
 	group   string
 	config  kafka.ConsumerGroupConfig
-	readers map[Place]*kafka.Reader
-	whole   *kafka.Reader        // of a group
-	member  *kafka.ConsumerGroup // that says what it owns
-	stop    context.CancelFunc
-	going   context.Context
+	// outOfRange makes an error of an offset that is not there; by default a Reader waits for it.
+	outOfRange bool
+	readers    map[Place]*kafka.Reader
+	whole      *kafka.Reader        // of a group
+	member     *kafka.ConsumerGroup // that says what it owns
+	stop       context.CancelFunc
+	going      context.Context
 
 	records chan segmentioRecord
 	errs    chan error
@@ -49,7 +51,7 @@ func (s *segmentio) Consumer(options ConsumerOptions) (Consumer, error) {
 	}
 	going, stop := context.WithCancel(background)
 	return &segmentioConsumer{
-		library: s, group: options.Group, config: config, readers: map[Place]*kafka.Reader{}, stop: stop, going: going,
+		library: s, group: options.Group, config: config, outOfRange: options.Reset == "none", readers: map[Place]*kafka.Reader{}, stop: stop, going: going,
 		records: make(chan segmentioRecord), errs: make(chan error, 100),
 	}, nil
 }
@@ -64,7 +66,7 @@ func segmentioMessage(message kafka.Message) Record {
 
 // follow reads a partition until the context ends.
 func (c *segmentioConsumer) follow(within context.Context, place Place, start int64, generation *kafka.Generation) error {
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.library.bootstrap}, Topic: place.Topic, Partition: int(place.Partition), ErrorLogger: segmentioErrors})
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.library.bootstrap}, Topic: place.Topic, Partition: int(place.Partition), OffsetOutOfRangeError: c.outOfRange, ErrorLogger: segmentioErrors})
 	if err := reader.SetOffset(start); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="matrix")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--projects", action="store_true")
+    parser.add_argument("--judge-logs", action="store_true")
     parser.add_argument("--broker", default="monolog")
     parser.add_argument("--tier", choices=["short", "full"], default="full")
     parser.add_argument("--case", default="")
@@ -88,6 +89,9 @@ def main():
     args = arguments()
     if args.projects:
         print("\n".join(sorted({client.project for client in chosen(args.names)})))
+        return 0
+    if args.judge_logs:
+        report.judge_logs_again()
         return 0
     clients = [client for client in chosen(args.names) if client.project not in args.without]
     broker = Broker(args.work)

@@ -2,6 +2,7 @@
 
 import time
 
+import report
 from groups import Group, resumed_at_committed
 from programs import Fault, Skip, wait_until
 
@@ -101,3 +102,5 @@ def play(matrix):
     if matrix.wants("restart.producer") or matrix.wants("restart.group"):
         for first in range(0, len(matrix.players), AT_ONCE):
             ride(matrix, matrix.players[first:first + AT_ONCE])
+            if matrix.keeps:
+                report.store(matrix)

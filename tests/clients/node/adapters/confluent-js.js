@@ -134,7 +134,7 @@ const NO_CALL = 'no call for it'
 
 export const library = {
   codecs: CODECS,
-  without: ['empty-keys', 'empty-headers'], // they are written as null
+  without: ['empty-keys', 'empty-values', 'empty-headers'], // they are written as null
   cannot: { 'commits.reset': NO_CALL, 'admin.configs': NO_CALL, 'admin.partitions': NO_CALL, 'admin.logdirs': NO_CALL },
   afterAll: 10,
   cannotMember: () => null,
