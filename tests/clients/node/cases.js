@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Inbox, Skip, messages, named, newTopic, numbers, readAll, refused, require, same, say, text, topicWith, withAdmin, withProducer } from './steps.js'
+import { Inbox, Skip, messages, named, newTopic, numbers, readAll, refused, require, same, say, text, topicWith, until, withAdmin, withProducer } from './steps.js'
 
 const CASE_MS = 90_000
 
@@ -68,6 +68,7 @@ const CASES = {
     const topic = await newTopic(library, 'delete', 2)
     await withAdmin(library, async admin => {
       await admin.remove(topic)
+      await until(async () => !(await admin.list()).includes(topic))
       require(!(await admin.list()).includes(topic), 'still listed')
       await refused('UnknownTopicOrPartition', admin.remove(topic))
     })
@@ -360,11 +361,5 @@ const CASES = {
     const bytes = await withAdmin(library, admin => admin.bytes(topic))
     require(bytes > 100, `bytes: ${bytes}`)
     return `one, ${bytes} bytes of the topic`
-  }
-}
-
-async function until(holds) {
-  for (let i = 0; i < 100 && !(await holds()); i++) {
-    await sleep(50)
   }
 }

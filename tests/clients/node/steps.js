@@ -88,9 +88,20 @@ export async function withAdmin(library, use) {
   }
 }
 
+/** Asks again, for at most five seconds, until it holds. */
+export async function until(holds) {
+  for (let i = 0; i < 100 && !(await holds()); i++) {
+    await sleep(50)
+  }
+}
+
+/** A new topic, served: Apache Kafka shows it a little after it has said that it is made. */
 export async function newTopic(library, name, partitions = 1, configs = {}) {
   const topic = named(name)
-  await withAdmin(library, admin => admin.create(topic, partitions, configs))
+  await withAdmin(library, async admin => {
+    await admin.create(topic, partitions, configs)
+    await until(() => admin.describe(topic).then(found => found.length === partitions, () => false))
+  })
   return topic
 }
 

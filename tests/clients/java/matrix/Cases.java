@@ -83,6 +83,7 @@ final class Cases {
 
     // --- Steps ----------------------------------------------------------------------------------------------------------
 
+    /** A new topic, served: Apache Kafka shows it a little after it has said that it is made. */
     static String topic(Admin admin, String name, int partitions, String... configs) throws Exception {
         String topic = Client.named(name);
         Map<String, String> map = new LinkedHashMap<>();
@@ -90,7 +91,22 @@ final class Cases {
             map.put(configs[i], configs[i + 1]);
         }
         admin.createTopics(List.of(new NewTopic(topic, Optional.of(partitions), Optional.empty()).configs(map))).all().get();
+        until(() -> Later.describe(admin, topic).partitions().stream().filter(p -> p.leader() != null).count() == partitions);
         return topic;
+    }
+
+    /** Asks again, for at most five seconds, until it holds; an error is a no. */
+    static void until(Callable<Boolean> holds) throws InterruptedException {
+        for (int i = 0; i < 100; i++) {
+            try {
+                if (holds.call()) {
+                    return;
+                }
+            } catch (Exception e) {
+                require(!(e instanceof InterruptedException), "interrupted");
+            }
+            Thread.sleep(50);
+        }
     }
 
     /** A new topic of one partition that holds these values. */

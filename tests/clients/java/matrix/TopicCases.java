@@ -72,6 +72,7 @@ final class TopicCases {
         try (Admin admin = Client.admin()) {
             String topic = Cases.topic(admin, "delete", 2);
             admin.deleteTopics(List.of(topic)).all().get();
+            Cases.until(() -> !admin.listTopics().names().get().contains(topic));
             Cases.require(!admin.listTopics().names().get().contains(topic), "still listed");
             Cases.refused(UnknownTopicOrPartitionException.class, admin.deleteTopics(List.of(topic)).all());
             return "gone; again: UnknownTopicOrPartition";
