@@ -25,7 +25,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 final class Cases {
-    private static final int CASE_SECONDS = 90;
+    private static final int CASE_SECONDS = 150;
     private final Map<String, Callable<String>> all = new LinkedHashMap<>();
 
     void add(String name, Callable<String> body) {
