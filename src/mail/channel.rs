@@ -102,6 +102,24 @@ impl<T> Inbox<T> {
         }
     }
 
+    /// How many things lie there.
+    pub fn unread(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// Sleeps until there is something, or that took too long, or it was woken for nothing.
+    pub fn wait(&self, timeout: Option<Duration>) {
+        if self.receiver.is_empty() {
+            self.bell.sleeper.get_or_init(thread::current);
+            self.bell.asleep.store(true, SeqCst);
+            // Whoever left something before this did not ring.
+            if self.receiver.is_empty() {
+                timeout.map_or_else(thread::park, thread::park_timeout);
+            }
+            self.bell.asleep.store(false, SeqCst);
+        }
+    }
+
     /// The next thing, if it is there.
     pub fn try_recv(&self) -> Result<Option<T>, Closed> {
         match self.receiver.try_recv() {
@@ -155,6 +173,23 @@ mod tests {
         }
         drop((post, other));
         assert_eq!(reader.join().unwrap(), Vec::from_iter(0..1_000));
+    }
+
+    #[test]
+    fn who_waits_takes_nothing() {
+        let (post, inbox) = channel();
+        inbox.wait(Some(Duration::ZERO));
+        let waiter = thread::spawn(move || {
+            while inbox.unread() < 2 {
+                inbox.wait(None);
+            }
+            inbox
+        });
+        post.send(1);
+        post.send(2);
+        let inbox = waiter.join().unwrap();
+        inbox.wait(None);
+        assert_eq!(inbox.try_iter().collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

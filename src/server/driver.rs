@@ -1,5 +1,5 @@
-//! The engine thread: takes mail in batches, lets the engine decide, carries out what it says. Sleeps until mail comes or a
-//! deadline of the engine is due.
+//! The engine's turns: each takes the mail that is there, lets the engine decide, carries out what it says. The engine thread
+//! sleeps until mail comes or a deadline of the engine is due; the storage thread has a turn with every outcome.
 
 use super::clock::Clock;
 use super::storage::Job;
@@ -7,57 +7,104 @@ use crate::base::limits::MAILBOXES_MAX;
 use crate::engine::Engine;
 use crate::mail::channel::Post;
 use crate::mail::cold::ColdJob;
-use crate::mail::input::Input;
-use crate::mail::mailbox::{EngineInbox, ReactorMail, ReactorSender};
+use crate::mail::input::{Input, Outcome};
+use crate::mail::mailbox::{EngineInbox, EngineSender, ReactorMail, ReactorSender, Urgency};
 use crate::mail::output::Output;
 use crossbeam_channel::Sender;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Inputs decided before outputs leave: what gathers while one batch is decided is the next one.
 const BATCH_MAX: usize = 1_024;
 
-/// Where the engine's outputs go.
+/// The engine and its mailbox. Whoever has something for it that cannot wait gives it a turn: its own thread when mail comes or
+/// a deadline is due, the storage thread when a plan is done.
 pub struct Driver {
-    /// Its mailbox.
-    pub inbox: EngineInbox,
+    /// Its mailbox; waited at by its own thread, emptied only in a turn.
+    inbox: EngineInbox,
+    /// Wakes its own thread.
+    engine_mail: EngineSender,
+    /// `None` once the engine has ended. With it go the ways to the storage and cold threads.
+    turns: Mutex<Option<Turns>>,
+    clock: Clock,
+}
+
+/// The engine, and where its outputs go.
+pub struct Turns {
+    /// The engine.
+    pub engine: Engine,
     /// Answers.
     pub reactors: Arc<[ReactorSender]>,
     /// Plans.
     pub storage: Post<Job>,
     /// Old data.
     pub cold: Sender<ColdJob>,
-    /// Its time.
-    pub clock: Clock,
+    /// When its own thread wakes by itself, monotonic ms; `None`: it does not.
+    pub wakes_at_ms: Option<u64>,
 }
 
 impl Driver {
-    /// Runs until the engine says that it has stopped, or cannot go on. With it go the ways to the storage and cold threads.
-    pub fn run(self, mut engine: Engine) {
-        let mut inputs = Vec::new();
-        loop {
-            // The sender of this mailbox is never gone: the storage and cold threads hold one.
-            let timeout = engine.next_deadline_ms().map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms())));
-            let first = self.inbox.mail.recv(timeout).ok().flatten();
-            inputs.extend(first.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)));
-            // Read after the last of them came: none is stamped with a time before it was sent.
-            let now = self.clock.now();
-            for input in inputs.drain(..) {
-                if let Input::Committed(_) = input {
-                    self.inbox.set_committing(false);
-                }
-                engine.handle(now, input);
-            }
-            engine.tick(now);
-            if !self.carry_out(engine.take_outputs()) {
-                return;
-            }
+    /// Of an engine that is to have its first turn.
+    pub fn new(turns: Turns, inbox: EngineInbox, engine_mail: EngineSender, clock: Clock) -> Driver {
+        Driver { inbox, engine_mail, turns: Mutex::new(Some(turns)), clock }
+    }
+
+    /// The engine's own thread: runs until the engine says that it has stopped, or cannot go on.
+    pub fn run(&self) {
+        while let Some(timeout) = self.timeout() {
+            self.inbox.mail.wait(timeout);
+            self.turn(None);
         }
     }
 
+    /// The storage thread's turn after a plan, in place of a letter and two wake-ups: the answers leave, and the plan that
+    /// gathered meanwhile lies there when this returns.
+    pub fn plan_is_done(&self, outcome: Outcome) {
+        if self.turn(Some(outcome)) {
+            self.engine_mail.ring(Urgency::Now);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Turns>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the engine's thread may sleep, inside for ever; `None`: the engine has ended.
+    fn timeout(&self) -> Option<Option<Duration>> {
+        let mut turns = self.lock();
+        let turns = turns.as_mut()?;
+        turns.wakes_at_ms = turns.engine.next_deadline_ms();
+        Some(turns.wakes_at_ms.map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms()))))
+    }
+
+    /// One turn. Returns whether the engine's own thread has to look: there is more mail, less time to sleep, or an end.
+    fn turn(&self, outcome: Option<Outcome>) -> bool {
+        let mut guard = self.lock();
+        let Some(turns) = guard.as_mut() else { return true };
+        if outcome.is_some() {
+            self.inbox.set_committing(false);
+        }
+        let outcome = outcome.map(|outcome| Input::Committed(Box::new(outcome)));
+        let inputs: Vec<Input> = outcome.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)).collect();
+        // Read after the last of them came: none is stamped with a time before it was sent.
+        let now = self.clock.now();
+        let inputs_were_many = inputs.len() > BATCH_MAX;
+        inputs.into_iter().for_each(|input| turns.engine.handle(now, input));
+        turns.engine.tick(now);
+        let outputs = turns.engine.take_outputs();
+        if !turns.carry_out(outputs, &self.inbox) {
+            *guard = None;
+            return true;
+        }
+        let is_earlier = turns.engine.next_deadline_ms().is_some_and(|next| turns.wakes_at_ms.is_none_or(|at| next < at));
+        is_earlier || inputs_were_many
+    }
+}
+
+impl Turns {
     /// Carries out what one turn of the engine asks for: all letters first, then the bells, that of the storage thread before the
     /// reactors'. Whoever is woken may take this core. False: that was the last turn.
-    fn carry_out(&self, outputs: Vec<Output>) -> bool {
+    fn carry_out(&self, outputs: Vec<Output>, inbox: &EngineInbox) -> bool {
         let mut to_ring = [false; MAILBOXES_MAX];
         let mut goes_on = true;
         for output in outputs {
@@ -66,7 +113,7 @@ impl Driver {
                 Output::View { to, view } => self.post(to.conn.reactor, ReactorMail::View { to, view }, &mut to_ring),
                 Output::Close(conn) => self.post(conn.reactor, ReactorMail::Close(conn), &mut to_ring),
                 Output::Commit(plan) => {
-                    self.inbox.set_committing(true);
+                    inbox.set_committing(true);
                     self.storage.post(Job::Commit(plan));
                 }
                 Output::Probe => self.storage.post(Job::Probe),
@@ -84,5 +131,114 @@ impl Driver {
             sender.post(mail);
             *to_ring = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{ConnId, Uuid};
+    use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
+    use crate::base::text::Text;
+    use crate::mail::channel::{Closed, Inbox, channel};
+    use crate::mail::input::{Envelope, Peer, Refusal, ReplyTo};
+    use crate::mail::mailbox::engine_mailbox;
+    use crate::state::broker::Broker;
+    use crate::store::plan::{Image, Plan};
+    use crate::wire::message::Request;
+    use crate::wire::message::create_topics::{CreatableTopic, CreateTopicsRequest};
+
+    fn driver() -> (Arc<Driver>, Inbox<Job>) {
+        let broker = Broker {
+            cluster_id: Uuid([1; 16]),
+            log_dir: Text::from_static("/data"),
+            auto_create: true,
+            default_partitions: 1,
+            initial_rebalance_delay_ms: 0,
+            retention_ms: -1,
+            retention_check_ms: 60_000,
+            retention_bytes: -1,
+            message_bytes_max: BATCH_BYTES_MAX_DEFAULT,
+            request_bytes_max: REQUEST_BYTES_MAX,
+            topics_max: TOPICS_MAX,
+            partitions_max: PARTITIONS_MAX,
+            tail_bytes: 1 << 20,
+            fetch_bytes_max: 10 << 20,
+        };
+        let (engine_mail, inbox) = engine_mailbox();
+        let (storage, jobs) = channel();
+        let clock = Clock::start();
+        let engine = Engine::new(Image::default(), broker, 1, clock.now());
+        let turns = Turns { engine, reactors: Arc::new([]), storage, cold: crossbeam_channel::unbounded().0, wakes_at_ms: None };
+        (Arc::new(Driver::new(turns, inbox, engine_mail, clock)), jobs)
+    }
+
+    /// Leaves a request for a topic, without a bell.
+    fn ask_for(driver: &Driver, topic: &'static str) {
+        let topic = CreatableTopic { name: Text::from_static(topic), num_partitions: 1, replication_factor: 1, ..Default::default() };
+        let host = Text::from_static("/127.0.0.1");
+        driver.engine_mail.post(Input::Request(Box::new(Envelope {
+            to: ReplyTo { conn: ConnId { reactor: 0, slot: 0, generation: 0 }, seq: 0 },
+            api_version: 7,
+            correlation_id: 0,
+            client_id: None,
+            peer: Arc::new(Peer { advertised_host: host.clone(), host, advertised_port: 9092 }),
+            request: Request::CreateTopics(CreateTopicsRequest { topics: vec![topic], ..Default::default() }),
+            batches: Vec::new(),
+            charge: None,
+            is_atomic: false,
+        })));
+    }
+
+    fn plan(jobs: &Inbox<Job>) -> Option<Plan> {
+        match jobs.try_recv() {
+            Ok(Some(Job::Commit(plan))) => Some(plan),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_gathered_during_a_commit_is_the_next_plan_once_it_is_done() {
+        let (driver, jobs) = driver();
+        ask_for(&driver, "one");
+        driver.turn(None);
+        let first = plan(&jobs).expect("a plan for the first topic");
+        ask_for(&driver, "two");
+        driver.turn(None);
+        ask_for(&driver, "three");
+        assert!(plan(&jobs).is_none(), "one plan at a time is committed");
+        driver.plan_is_done(Outcome { plan: first, result: Ok(()) });
+        let second = plan(&jobs).expect("a plan for what came meanwhile");
+        driver.plan_is_done(Outcome { plan: second, result: Ok(()) });
+        assert!(plan(&jobs).is_none() && driver.inbox.mail.unread() == 0, "all mail was taken");
+    }
+
+    #[test]
+    fn its_own_thread_learns_of_a_deadline_that_another_found() {
+        let (driver, jobs) = driver();
+        ask_for(&driver, "one");
+        driver.turn(None);
+        assert_eq!(driver.timeout(), Some(None), "it sleeps without an end");
+        // A full disk is tried again after a while.
+        let full = Refusal::Full(Box::default());
+        assert!(driver.turn(Some(Outcome { plan: plan(&jobs).expect("a plan"), result: Err(full) })), "it has to look");
+        assert!(matches!(driver.timeout(), Some(Some(_))));
+        assert!(!driver.turn(None), "it knows");
+    }
+
+    #[test]
+    fn an_end_that_another_thread_finds_ends_its_own_and_lets_go_of_the_storage_thread() {
+        let (driver, jobs) = driver();
+        ask_for(&driver, "one");
+        driver.turn(None);
+        let last = plan(&jobs).expect("a plan");
+        driver.engine_mail.post(Input::Stop);
+        let own = std::thread::spawn({
+            let driver = driver.clone();
+            move || driver.run()
+        });
+        driver.plan_is_done(Outcome { plan: last, result: Ok(()) });
+        own.join().expect("it ends");
+        assert!(matches!(jobs.recv(None), Err(Closed)));
     }
 }

@@ -2,7 +2,7 @@
 //! behind: what was opened is closed by being dropped.
 
 use super::clock::Clock;
-use super::driver::Driver;
+use super::driver::{Driver, Turns};
 use super::failure::{Failure, system};
 use super::storage::Storage;
 use super::{Event, announce, copy, create_topics, listen, machine, spawn};
@@ -119,16 +119,19 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
         spawn(&format!("cold-{number}"), move || pool::run(reader, jobs, budget, |answered| deliver(answered, &engine, &reactors)))
     });
     let readers = readers.collect::<Result<Vec<_>, Failure>>()?;
-    let storage = Storage { writer, jobs: storage_jobs, engine: engine_mail.clone(), health: health.clone(), clock, readers };
+    let turns = Turns { engine, reactors: mail, storage: jobs, cold, wakes_at_ms: None };
+    let driver = Arc::new(Driver::new(turns, inbox, engine_mail.clone(), clock));
+    let of_storage = driver.clone();
+    let plan_is_done = Box::new(move |outcome| of_storage.plan_is_done(outcome));
+    let storage = Storage { writer, jobs: storage_jobs, plan_is_done, engine: engine_mail.clone(), health: health.clone(), clock, readers };
     let (broken, ended) = (events.clone(), events.clone());
     spawn("storage", move || {
         let result = storage.run(|error| drop(broken.send(Event::StoreBroken(error.to_string()))));
         drop(ended.send(Event::StorageEnded(result.map_err(|error| error.to_string()))));
     })?;
-    let driver = Driver { inbox, reactors: mail, storage: jobs, cold, clock };
     let ended = events.clone();
     spawn("engine", move || {
-        driver.run(engine);
+        driver.run();
         drop(ended.send(Event::EngineEnded));
     })?;
     let http = http.map(|parts| start_http(parts, settings, copier, &health, &budget, connections.http, &events)).transpose()?;

@@ -22,7 +22,7 @@ const PLANS_BEFORE_UPKEEP: u32 = 4;
 
 /// What the storage thread is asked.
 pub enum Job {
-    /// Commit a plan; answered by `Input::Committed`.
+    /// Commit a plan; answered by an outcome.
     Commit(Plan),
     /// Try whether there is room; answered by `Input::Probed`.
     Probe,
@@ -34,7 +34,9 @@ pub struct Storage {
     pub writer: Box<dyn Writer>,
     /// What is asked.
     pub jobs: Inbox<Job>,
-    /// Where outcomes go.
+    /// Told what became of a plan; the next one may be among the jobs when this returns.
+    pub plan_is_done: Box<dyn Fn(Outcome) + Send>,
+    /// Where answers to probes go.
     pub engine: EngineSender,
     /// Told of commits that were refused.
     pub health: Arc<Health>,
@@ -125,7 +127,7 @@ impl Storage {
                 }
             }
         };
-        self.engine.send(Input::Committed(Box::new(Outcome { plan, result })));
+        (self.plan_is_done)(Outcome { plan, result });
         fatal.map_or(Ok(()), Err)
     }
 
@@ -156,10 +158,10 @@ impl Storage {
     fn refuse_all(&self) {
         while let Ok(job) = self.jobs.recv(None) {
             let Some(job) = job else { continue };
-            self.engine.send(match job {
-                Job::Commit(plan) => Input::Committed(Box::new(Outcome { plan, result: Err(Refusal::Fatal) })),
-                Job::Probe => Input::Probed(false),
-            });
+            match job {
+                Job::Commit(plan) => (self.plan_is_done)(Outcome { plan, result: Err(Refusal::Fatal) }),
+                Job::Probe => self.engine.send(Input::Probed(false)),
+            }
         }
     }
 }
@@ -217,7 +219,10 @@ mod tests {
         drop(sender);
         let asked = Arc::default();
         let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
-        let storage = Storage { writer, jobs: receiver, engine, health: Arc::default(), clock: Clock::start(), readers: Vec::new() };
+        let to_engine = engine.clone();
+        let plan_is_done = Box::new(move |outcome| to_engine.send(Input::Committed(Box::new(outcome))));
+        let storage =
+            Storage { writer, jobs: receiver, plan_is_done, engine, health: Arc::default(), clock: Clock::start(), readers: Vec::new() };
         let ended = storage.run(|_| {});
         let asked = asked.lock().unwrap().clone();
         (inputs.mail.try_iter().collect(), asked, ended)

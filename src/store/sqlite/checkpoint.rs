@@ -13,9 +13,9 @@ use std::thread::{Builder, JoinHandle};
 /// Bytes of one page in the write-ahead log, its header included.
 pub(super) const FRAME_BYTES: u64 = 4096 + 24;
 /// The last pass is asked for when fewer frames than this are left,
-const REST_FRAMES: i64 = (WAL_SOFT_BYTES / 8 / FRAME_BYTES) as i64;
+const REST_FRAMES: i64 = (WAL_SOFT_BYTES / 32 / FRAME_BYTES) as i64;
 /// ... or after so many passes.
-const PASSES_MAX: u32 = 4;
+const PASSES_MAX: u32 = 5;
 
 /// The writer's hold on the checkpoint thread.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The VFS of the store: SQLite's own `unix-excl`, except that writes to the write-ahead log which follow one another are
-//! handed to the system as one. SQLite writes the log in pieces of 24 and 4,096 bytes, and a system call for each costs more
-//! than the bytes do. Used by `connection`; the only place with `unsafe`, since SQLite asks for C functions.
+//! handed to the system as one, and writes to the database are synced as they go. SQLite writes the log in pieces of 24 and
+//! 4,096 bytes, and a system call for each costs more than the bytes do. Used by `connection`; the only place with `unsafe`,
+//! since SQLite asks for C functions.
 //!
 //! What is held back goes out before the log is synced, truncated, measured or closed, and before a read that meets it. Nobody
 //! else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
@@ -9,8 +10,8 @@
 #![allow(unsafe_code)]
 
 use rusqlite::ffi::{
-    SQLITE_CANTOPEN, SQLITE_OK, SQLITE_OPEN_WAL, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs,
-    sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_OK, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL, SQLITE_SYNC_NORMAL, sqlite3_file, sqlite3_filename, sqlite3_int64,
+    sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
 };
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
@@ -22,7 +23,10 @@ pub(super) const NAME: &CStr = c"monolog-unix-excl";
 /// The VFS that does the work: one process has the file for itself, and the index of the log lies on its heap.
 const UNIX_EXCL: &CStr = c"unix-excl";
 /// More than this is not held back.
-const HELD_BYTES_MAX: usize = 64 * 1024;
+const HELD_BYTES_MAX: usize = 128 * 1024;
+/// A checkpoint syncs what it has written to the database each time it is so much, and not only at its end: the disk would do
+/// all of it before the next sync of the log, and a plan would wait for that.
+const UNSYNCED_BYTES_MAX: usize = 256 * 1024;
 
 /// Makes the VFS known to SQLite. False: SQLite has no `unix-excl`, or no memory.
 pub(super) fn register() -> bool {
@@ -46,10 +50,12 @@ pub(super) fn register() -> bool {
 /// Where, in the memory that SQLite gives an open file, the pointer to what is held back lies: behind all that `unix-excl` wants.
 static HELD_PLACE: OnceLock<usize> = OnceLock::new();
 
-/// The writes to a log that the system has not been told of: one piece, at `offset`.
+/// What is put off for a file: of a log the writes that the system has not been told of, one piece at `offset`; of a database the
+/// sync of so many bytes.
 struct Held {
     offset: sqlite3_int64,
     bytes: Vec<u8>,
+    unsynced_bytes: usize,
     below: &'static sqlite3_io_methods,
 }
 
@@ -58,7 +64,7 @@ fn below() -> Option<&'static sqlite3_vfs> {
     unsafe { sqlite3_vfs_find(UNIX_EXCL.as_ptr()).as_ref() }
 }
 
-/// Opens a file as `unix-excl` does; of a log, some methods are then ours.
+/// Opens a file as `unix-excl` does; of a log and a database, some methods are then ours.
 unsafe extern "C" fn open(
     _vfs: *mut sqlite3_vfs,
     name: sqlite3_filename,
@@ -72,14 +78,14 @@ unsafe extern "C" fn open(
     let result = unsafe { open(std::ptr::from_ref(below).cast_mut(), name, file, flags, flags_out) };
     // SAFETY: `open` has set the methods, to null where it failed; they are constants of SQLite.
     if result == SQLITE_OK
-        && flags & SQLITE_OPEN_WAL != 0
+        && flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB) != 0
         && let Some(below) = unsafe { (*file).pMethods.as_ref() }
     {
-        let held = Box::new(Held { offset: 0, bytes: Vec::new(), below });
+        let held = Box::new(Held { offset: 0, bytes: Vec::new(), unsynced_bytes: 0, below });
         // SAFETY: `szOsFile` of ours made room for the pointer there, aligned.
         unsafe {
             file.cast::<u8>().add(*place).cast::<*mut Held>().write(Box::into_raw(held));
-            (*file).pMethods = methods(below);
+            (*file).pMethods = if flags & SQLITE_OPEN_WAL != 0 { methods(below) } else { database_methods(below) };
         }
     }
     result
@@ -97,6 +103,12 @@ fn methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
         xFileSize: Some(file_size),
         ..*below
     })
+}
+
+/// Our methods over those of `unix-excl` for a database; made once.
+fn database_methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
+    static METHODS: OnceLock<sqlite3_io_methods> = OnceLock::new();
+    METHODS.get_or_init(|| sqlite3_io_methods { xClose: Some(close), xWrite: Some(write_database), xSync: Some(sync_database), ..*below })
 }
 
 /// Where the pointer of a file lies that has our methods.
@@ -157,6 +169,27 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount
     SQLITE_OK
 }
 
+unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    let held = unsafe { held(file) };
+    let result = below!(held, xWrite(file, bytes, amount, offset));
+    held.unsynced_bytes += amount.max(0) as usize;
+    if result != SQLITE_OK || held.unsynced_bytes < UNSYNCED_BYTES_MAX {
+        return result;
+    }
+    // SAFETY: as above.
+    unsafe { sync_database(file, SQLITE_SYNC_NORMAL) }
+}
+
+unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    let held = unsafe { held(file) };
+    held.unsynced_bytes = 0;
+    #[cfg(test)]
+    tests::DATABASE_SYNCS.set(tests::DATABASE_SYNCS.get() + 1);
+    below!(held, xSync(file, flags))
+}
+
 unsafe extern "C" fn read(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them.
     let held = unsafe { held(file) };
@@ -199,7 +232,12 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
 mod tests {
     use super::*;
     use rusqlite::{Connection, OpenFlags};
+    use std::cell::Cell;
     use tempfile::TempDir;
+
+    thread_local! {
+        pub(super) static DATABASE_SYNCS: Cell<u32> = const { Cell::new(0) };
+    }
 
     fn open_log(dir: &TempDir) -> Connection {
         assert!(register());
@@ -238,6 +276,17 @@ mod tests {
         let before = writes();
         insert(&db, 40_000);
         assert!(writes() - before <= 2, "eleven pages took {} writes", writes() - before);
+    }
+
+    #[test]
+    fn a_checkpoint_syncs_as_it_goes() {
+        let dir = TempDir::new().unwrap();
+        let db = open_log(&dir);
+        (0..40).for_each(|_| insert(&db, 50_000));
+        let before = DATABASE_SYNCS.get();
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+        let syncs = DATABASE_SYNCS.get() - before;
+        assert!((8..=10).contains(&syncs), "2 MB were synced {syncs} times");
     }
 
     #[test]
