@@ -14,6 +14,8 @@ use crate::wire::message::describe_acls::{DescribeAclsRequest, DescribeAclsRespo
 
 const DISABLED: ErrorCode = ErrorCode::SECURITY_DISABLED;
 const MESSAGE: Text = Text::from_static("No Authorizer is configured on the broker");
+// Kafka says it in two ways.
+const REFUSAL: Text = Text::from_static("No Authorizer is configured.");
 
 /// Answers at once.
 pub fn describe(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, _request: DescribeAclsRequest) {
@@ -23,14 +25,14 @@ pub fn describe(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, _re
 
 /// Answers at once.
 pub fn create(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: CreateAclsRequest) {
-    let refused = AclCreationResult { error_code: DISABLED, error_message: Some(MESSAGE) };
+    let refused = AclCreationResult { error_code: DISABLED, error_message: Some(REFUSAL) };
     let results = vec![refused; request.creations.len()];
     fx.reply(call.to, Response::CreateAcls(CreateAclsResponse { results, ..CreateAclsResponse::default() }));
 }
 
 /// Answers at once.
 pub fn delete(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DeleteAclsRequest) {
-    let refused = DeleteAclsFilterResult { error_code: DISABLED, error_message: Some(MESSAGE), matching_acls: Vec::new() };
+    let refused = DeleteAclsFilterResult { error_code: DISABLED, error_message: Some(REFUSAL), matching_acls: Vec::new() };
     let filter_results = vec![refused; request.filters.len()];
     fx.reply(call.to, Response::DeleteAcls(DeleteAclsResponse { filter_results, ..DeleteAclsResponse::default() }));
 }

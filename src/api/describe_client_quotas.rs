@@ -17,7 +17,7 @@ const ENTITY_TYPES: [&str; 3] = ["user", "client-id", "ip"];
 /// Answers at once.
 pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DescribeClientQuotasRequest) {
     let response = match check(&request) {
-        Ok(()) => DescribeClientQuotasResponse { error_message: None, ..DescribeClientQuotasResponse::default() },
+        Ok(()) => DescribeClientQuotasResponse::default(),
         Err((error_code, message)) => DescribeClientQuotasResponse {
             error_code,
             error_message: Some(Text::from(message)),
@@ -34,11 +34,11 @@ fn check(request: &DescribeClientQuotasRequest) -> Result<(), (ErrorCode, String
         let entity_type = component.entity_type.as_str();
         let wrong = match component.match_type {
             _ if entity_type.is_empty() => "Invalid empty entity type.".to_owned(),
-            _ if !seen.insert(entity_type) => format!("Duplicate filter component for entity type {entity_type}"),
+            _ if !seen.insert(entity_type) => format!("Entity type {entity_type} cannot appear more than once in the filter."),
             _ if !ENTITY_TYPES.contains(&entity_type) => {
-                return Err((ErrorCode::UNSUPPORTED_VERSION, format!("Custom entity type {entity_type} not supported")));
+                return Err((ErrorCode::UNSUPPORTED_VERSION, format!("Unsupported entity type {entity_type}")));
             }
-            0 if component.r#match.is_none() => "Request specified MATCH_TYPE_EXACT, but set the match string to null.".to_owned(),
+            0 if component.r#match.is_none() => "Request specified MATCH_TYPE_EXACT, but set match string to null.".to_owned(),
             1 if component.r#match.is_some() => "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.".to_owned(),
             2 if component.r#match.is_some() => "Request specified MATCH_TYPE_SPECIFIED, but also specified a match string.".to_owned(),
             0..=2 => continue,
@@ -49,7 +49,7 @@ fn check(request: &DescribeClientQuotasRequest) -> Result<(), (ErrorCode, String
     if seen.contains("ip") && seen.len() > 1 {
         return Err((
             ErrorCode::INVALID_REQUEST,
-            "Invalid entity filter component combination, IP filter component should not be used with user or clientId filter component."
+            "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component."
                 .to_owned(),
         ));
     }

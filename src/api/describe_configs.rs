@@ -1,7 +1,7 @@
 //! DescribeConfigs: what topics and this broker are set to, and where each value comes from.
 //! Versions: from 1 on with synonyms, from 3 on with kinds and documentation; the encoder leaves out what a version lacks.
 
-use super::Call;
+use super::{Call, MALFORMED};
 use crate::base::ids::PlanNo;
 use crate::base::limits::DESCRIBED_AGAIN_MAX;
 use crate::base::text::Text;
@@ -39,7 +39,7 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     let mut results = Vec::with_capacity(request.resources.len());
     for resource in request.resources {
         let found = match unknown {
-            Some(other) => Err((ErrorCode::INVALID_REQUEST, Some(format!("Unexpected resource type {other}.")))),
+            Some(_) => Err((ErrorCode::INVALID_REQUEST, Some(MALFORMED.to_owned()))),
             None => {
                 again += usize::from(!seen.insert((resource.resource_type, resource.resource_name.clone())));
                 // Kafka answers each; here a small request may not ask for the same large answer over and over.

@@ -5,6 +5,7 @@ use super::Call;
 use crate::base::ids::PlanNo;
 use crate::base::text::Text;
 use crate::base::time::Now;
+use crate::base::topic_name::check_name;
 use crate::state::State;
 use crate::state::effects::Effects;
 use crate::store::plan::ProducerRow;
@@ -23,7 +24,7 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
         after = after.max(topic.map_or_else(|| state.topics.missing_name(&asked.name), |topic| topic.created_in));
         let describe = |partition_index: i32| {
             let partition = topic.and_then(|topic| state.log.partition(topic.partition(partition_index)?));
-            let Some(partition) = partition else { return unknown(partition_index) };
+            let Some(partition) = partition else { return unknown(&asked.name, partition_index) };
             after = after.max(partition.written_in());
             let active_producers = partition.producer_rows().iter().map(describe).collect();
             PartitionResponse { partition_index, active_producers, ..PartitionResponse::default() }
@@ -34,13 +35,12 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     fx.reply_after(call.to, after, Response::DescribeProducers(response));
 }
 
-fn unknown(partition_index: i32) -> PartitionResponse {
-    PartitionResponse {
-        partition_index,
-        error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        error_message: Some(Text::from_static("This server does not host this topic-partition.")),
-        ..PartitionResponse::default()
-    }
+fn unknown(topic: &Text, partition_index: i32) -> PartitionResponse {
+    let (error_code, message) = match check_name(topic) {
+        Err(message) => (ErrorCode::INVALID_TOPIC_EXCEPTION, message),
+        Ok(()) => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.".to_owned()),
+    };
+    PartitionResponse { partition_index, error_code, error_message: Some(Text::from(message)), ..PartitionResponse::default() }
 }
 
 fn describe(row: &ProducerRow) -> ProducerState {
@@ -86,5 +86,6 @@ mod tests {
         assert!(told[1].active_producers.is_empty());
         assert_eq!(told.iter().map(|one| one.error_code.0).collect::<Vec<_>>(), [0, 0, 3]);
         assert_eq!(ask(&mut world, "nope", &[0])[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(ask(&mut world, "a b", &[0])[0].error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
 }

@@ -35,7 +35,6 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
             };
             PartitionData {
                 partition_index: 0,
-                error_message: None,
                 leader_id: NODE_ID,
                 leader_epoch: LEADER_EPOCH,
                 high_watermark: offset,
@@ -50,12 +49,11 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
         host: call.peer.advertised_host.clone(),
         port: u16::try_from(call.peer.advertised_port).unwrap_or_default(),
     };
-    let response = DescribeQuorumResponse {
-        error_message: None,
-        topics: request.topics.into_iter().map(describe).collect(),
-        nodes: vec![Node { node_id: NODE_ID, listeners: vec![listener] }],
-        ..DescribeQuorumResponse::default()
-    };
+    let topics: Vec<TopicData> = request.topics.into_iter().map(describe).collect();
+    // Kafka names the nodes beside the quorum only.
+    let is_told = topics.iter().flat_map(|topic| &topic.partitions).any(|partition| !partition.error_code.is_error());
+    let nodes = if is_told { vec![Node { node_id: NODE_ID, listeners: vec![listener] }] } else { Vec::new() };
+    let response = DescribeQuorumResponse { topics, nodes, ..DescribeQuorumResponse::default() };
     fx.reply(call.to, Response::DescribeQuorum(response));
 }
 

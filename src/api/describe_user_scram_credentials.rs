@@ -29,7 +29,6 @@ pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, reque
         DescribeUserScramCredentialsResult { user, error_code, error_message: Some(Text::from(message)), ..Default::default() }
     };
     let response = DescribeUserScramCredentialsResponse {
-        error_message: None,
         results: times.into_iter().map(result).collect(),
         ..DescribeUserScramCredentialsResponse::default()
     };

@@ -1,7 +1,7 @@
 //! FindCoordinator 0-6: this broker coordinates everything there is to coordinate, at the address that its peer was told. Version
 //! 1 knows transactions, 4 asks for many keys at once (KIP-699), 6 knows share groups (KIP-932).
 
-use super::Call;
+use super::{Call, MALFORMED};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::State;
@@ -43,12 +43,12 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
 
 fn coordinator(call: &Call, error_code: ErrorCode, key: Text) -> Coordinator {
     if error_code != ErrorCode::NONE {
-        let error_message = Some(Text::from_static("There is no coordinator of this type."));
+        let error_message = Some(Text::from_static(MALFORMED));
         return Coordinator { key, node_id: -1, host: Text::default(), port: -1, error_code, error_message };
     }
     let (host, port) = (call.peer.advertised_host.clone(), call.peer.advertised_port);
-    // Kafka's own difference: null up to version 3, "" from 4.
-    let error_message = (call.api_version >= 4).then(Text::default);
+    // Kafka's own difference: the name of no error up to version 3, "" from 4.
+    let error_message = Some(if call.api_version < 4 { Text::from_static("NONE") } else { Text::default() });
     Coordinator { key, node_id: NODE_ID, host, port, error_code, error_message }
 }
 

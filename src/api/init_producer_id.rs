@@ -15,7 +15,9 @@ use crate::wire::message::init_producer_id::{InitProducerIdRequest, InitProducer
 
 /// Hands out the next id.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: InitProducerIdRequest) {
-    let error_code = if request.transactional_id.is_some() {
+    let error_code = if request.transactional_id.as_deref().is_some_and(str::is_empty) {
+        ErrorCode::INVALID_REQUEST
+    } else if request.transactional_id.is_some() {
         ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     } else if (request.producer_id == -1) != (request.producer_epoch == -1) {
         ErrorCode::INVALID_REQUEST
@@ -44,6 +46,15 @@ mod tests {
 
     fn plain() -> InitProducerIdRequest {
         InitProducerIdRequest { transactional_id: None, ..InitProducerIdRequest::default() }
+    }
+
+    #[test]
+    fn an_empty_transactional_id_is_malformed_and_others_are_refused() {
+        let mut world = World::new();
+        for (id, code) in [("", ErrorCode::INVALID_REQUEST), ("t", ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)] {
+            let request = InitProducerIdRequest { transactional_id: Some(Text::from(id)), ..plain() };
+            assert_eq!(init(&mut world, request), (code, -1, -1));
+        }
     }
 
     #[test]

@@ -54,6 +54,10 @@ use crate::state::group::turn::Caller;
 use crate::wire::message::Request;
 use std::sync::Arc;
 
+/// What Kafka says of a request that it finds wrong and says no more of (`Errors.INVALID_REQUEST`).
+const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent \
+    to an incompatible broker. See the broker logs for more details.";
+
 /// What a handler knows of the request beside its body.
 #[derive(Clone, Debug)]
 pub struct Call {

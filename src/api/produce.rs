@@ -122,7 +122,9 @@ impl ProduceWork {
 
     fn finish(&mut self, fx: &mut Effects) {
         let to = self.call.to;
-        let response = std::mem::take(&mut self.response);
+        let mut response = std::mem::take(&mut self.response);
+        // Kafka has no entry for a topic of which no partition was named.
+        response.responses.retain(|topic| !topic.partition_responses.is_empty());
         let entry_plans = std::mem::take(&mut self.entry_plans);
         let mut entries = response.responses.iter().flat_map(|topic| &topic.partition_responses);
         if self.request.acks != 0 {
@@ -303,6 +305,14 @@ mod tests {
         world.create(&[wanted("a", 1, &[])]);
         begin(&mut world, request(1, &[("x", &[0])]), vec![batch(9)]);
         assert!(world.answered().is_some());
+    }
+
+    #[test]
+    fn a_topic_without_partitions_has_no_entry() {
+        let mut world = World::new();
+        world.create(&[wanted("a", 1, &[])]);
+        let response = produce(&mut world, request(1, &[("a", &[]), ("x", &[0])]), vec![batch(9)]);
+        assert_eq!(response.responses.iter().map(|topic| &*topic.name).collect::<Vec<_>>(), ["x"]);
     }
 
     #[test]

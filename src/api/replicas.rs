@@ -20,7 +20,9 @@ use crate::wire::message::alter_replica_log_dirs::{
     AlterReplicaLogDirPartitionResult, AlterReplicaLogDirTopicResult, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse,
 };
 use crate::wire::message::create_topics::CreatableReplicaAssignment;
-use crate::wire::message::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse, PartitionResult, ReplicaElectionResult};
+use crate::wire::message::elect_leaders::{
+    ElectLeadersRequest, ElectLeadersResponse, PartitionResult, ReplicaElectionResult, TopicPartitions,
+};
 use crate::wire::message::list_partition_reassignments::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse};
 use std::collections::BTreeMap;
 
@@ -30,7 +32,18 @@ const ELECTION_TYPES: [i8; 2] = [0, 1];
 /// Answers once everything that is told is on disk. Of all partitions none needs an election; those that are named are told so.
 pub fn elect_leaders(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: ElectLeadersRequest) {
     if !ELECTION_TYPES.contains(&request.election_type) {
-        let response = ElectLeadersResponse { error_code: ErrorCode::INVALID_REQUEST, ..ElectLeadersResponse::default() };
+        let message = Text::from(format!("Unknown election type {}", request.election_type));
+        let refuse =
+            |partition_id| PartitionResult { partition_id, error_code: ErrorCode::INVALID_REQUEST, error_message: Some(message.clone()) };
+        let refuse = |asked: TopicPartitions| ReplicaElectionResult {
+            partition_result: asked.partitions.into_iter().map(refuse).collect(),
+            topic: asked.topic,
+        };
+        let response = ElectLeadersResponse {
+            error_code: ErrorCode::INVALID_REQUEST,
+            replica_election_results: request.topic_partitions.unwrap_or_default().into_iter().map(refuse).collect(),
+            ..ElectLeadersResponse::default()
+        };
         return fx.reply(call.to, Response::ElectLeaders(response));
     }
     let mut after = PlanNo::COMMITTED;
@@ -77,7 +90,7 @@ pub fn alter_reassignments(state: &mut State, fx: &mut Effects, _now: Now, call:
             };
             let (error_code, error_message) = match decided {
                 Ok(()) => (ErrorCode::NONE, None),
-                Err((error_code, message)) => (error_code, Some(Text::from(message))),
+                Err((error_code, message)) => (error_code, (!message.is_empty()).then(|| Text::from(message))),
             };
             ReassignablePartitionResponse { partition_index: index, error_code, error_message }
         };
@@ -94,7 +107,7 @@ pub fn alter_reassignments(state: &mut State, fx: &mut Effects, _now: Now, call:
 
 fn reassign(partition: ReassignablePartition) -> Result<(), (ErrorCode, String)> {
     match partition.replicas {
-        None => Err((ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, "No partition reassignment is in progress.".to_owned())),
+        None => Err((ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, String::new())),
         Some(broker_ids) => check_replicas(&CreatableReplicaAssignment { partition_index: partition.partition_index, broker_ids })
             .map_err(|message| (ErrorCode::INVALID_REPLICA_ASSIGNMENT, message)),
     }

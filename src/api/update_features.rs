@@ -1,5 +1,5 @@
 //! UpdateFeatures: the one feature, metadata.version, stays at the level of the release that the broker is like.
-//! Versions: 0 and 1 answer for each feature, from 2 on for all of them at once.
+//! Versions: 0 and 1 name each feature when all is well; one that cannot be refuses all of them, in every version.
 
 use super::Call;
 use super::api_versions::{METADATA_VERSION, METADATA_VERSION_LEVEL};
@@ -12,24 +12,29 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::update_features::{FeatureUpdateKey, UpdatableFeatureResult, UpdateFeaturesRequest, UpdateFeaturesResponse};
 
+/// The lowest level that Kafka of this release knows.
+const LEVEL_MIN: i16 = 7;
+/// `FeatureUpdate.UpgradeType`: this one, and the two that may lower a level.
+const UPGRADE: i8 = 1;
+const UPGRADE_TYPES: std::ops::RangeInclusive<i8> = UPGRADE..=3;
+
 /// Answers at once: nothing changes.
 pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: UpdateFeaturesRequest) {
     let mut response = UpdateFeaturesResponse { error_message: None, ..UpdateFeaturesResponse::default() };
     for update in &request.feature_updates {
-        let refused = check(update).err();
-        if call.api_version >= 2 {
-            if let Some(message) = refused {
-                let message = format!("The update failed for all features since the following feature had an error: {message}");
-                (response.error_code, response.error_message) = (ErrorCode::INVALID_UPDATE_VERSION, Some(Text::from(message)));
-                break;
-            }
-            continue;
+        if let Err(message) = check(update) {
+            let message = format!("The update failed for all features since the following feature had an error: {message}");
+            (response.error_code, response.error_message) = (ErrorCode::INVALID_UPDATE_VERSION, Some(Text::from(message)));
+            response.results.clear();
+            break;
         }
-        response.results.push(UpdatableFeatureResult {
-            feature: update.feature.clone(),
-            error_code: if refused.is_some() { ErrorCode::INVALID_UPDATE_VERSION } else { ErrorCode::NONE },
-            error_message: refused.map(Text::from),
-        });
+        if call.api_version < 2 {
+            response.results.push(UpdatableFeatureResult {
+                feature: update.feature.clone(),
+                error_message: None,
+                ..UpdatableFeatureResult::default()
+            });
+        }
     }
     fx.reply(call.to, Response::UpdateFeatures(response));
 }
@@ -39,8 +44,14 @@ fn check(update: &FeatureUpdateKey) -> Result<(), String> {
     if *feature == METADATA_VERSION && *level == METADATA_VERSION_LEVEL {
         return Ok(());
     }
-    let why = if *feature == METADATA_VERSION {
-        format!("Local controller {NODE_ID} only supports version {METADATA_VERSION_LEVEL}.")
+    let why = if *level < 0 {
+        "A feature version cannot be less than 0.".to_owned()
+    } else if !UPGRADE_TYPES.contains(&update.upgrade_type) {
+        "The controller does not support the given upgrade type.".to_owned()
+    } else if *feature == METADATA_VERSION && (LEVEL_MIN..METADATA_VERSION_LEVEL).contains(level) && update.upgrade_type == UPGRADE {
+        "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.".to_owned()
+    } else if *feature == METADATA_VERSION {
+        format!("Local controller {NODE_ID} only supports versions {LEVEL_MIN}-{METADATA_VERSION_LEVEL}")
     } else {
         format!("Local controller {NODE_ID} does not support this feature.")
     };
@@ -70,7 +81,11 @@ mod tests {
         let refused = ask(2, &[("metadata.version", METADATA_VERSION_LEVEL), ("group.version", 1)]);
         assert_eq!((refused.error_code, refused.results.len()), (ErrorCode::INVALID_UPDATE_VERSION, 0));
         assert!(refused.error_message.unwrap().contains("Invalid update version 1 for feature group.version."));
-        let each = ask(1, &[("metadata.version", 1), ("metadata.version", METADATA_VERSION_LEVEL)]);
-        assert_eq!(each.results.iter().map(|one| one.error_code.0).collect::<Vec<_>>(), [95, 0]);
+        let refused = ask(1, &[("metadata.version", METADATA_VERSION_LEVEL), ("metadata.version", 999)]);
+        assert_eq!((refused.error_code, refused.results.len()), (ErrorCode::INVALID_UPDATE_VERSION, 0));
+        assert!(refused.error_message.unwrap().ends_with("Local controller 1 only supports versions 7-30"));
+        assert!(ask(1, &[("metadata.version", 7)]).error_message.unwrap().contains("Can't downgrade"));
+        assert!(ask(1, &[("metadata.version", -5)]).error_message.unwrap().contains("cannot be less than 0"));
+        assert_eq!(ask(1, &[("metadata.version", METADATA_VERSION_LEVEL)]).results[0].feature, "metadata.version");
     }
 }

@@ -7,4 +7,5 @@ mod messages;
 mod oracle;
 mod schema;
 mod schema_walk;
+mod seeds;
 mod tables;

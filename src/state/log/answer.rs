@@ -123,6 +123,13 @@ impl<'a> Sheet<'a> {
         let partition = match look {
             Look::Error(error_code) => {
                 data.error_code = error_code;
+                if matches!(
+                    error_code,
+                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::INCONSISTENT_TOPIC_ID
+                ) {
+                    // What is refused without a look at its log has the schema's default in Kafka, an empty list.
+                    data.aborted_transactions = Some(Vec::new());
+                }
                 return (data, None);
             }
             Look::Nothing(partition) => partition,
@@ -272,6 +279,9 @@ mod tests {
         let to = rig.fetch(0, request(&[("t", &[(0, 0), (0, 5), (7, 0)])]), |params| params.read_committed = true);
         let read = rig.answer(to).unwrap();
         assert!(entries(&read).iter().all(|(_, data)| data.aborted_transactions == Some(vec![])), "on errors too");
+        let read = rig.read(request(&[("t", &[(0, 0), (0, 5), (7, 0)])]));
+        let lists: Vec<_> = entries(&read).iter().map(|(_, data)| data.aborted_transactions.as_ref().map(Vec::len)).collect();
+        assert_eq!(lists, [None, Some(0)], "what is not there has an empty list, as in Kafka");
     }
 
     #[test]

@@ -275,8 +275,8 @@ impl Partition {
         }
         let bad_keys = config.compacted && batch.has_null_key();
         let bad_times = if batch.header().is_log_append_time() {
-            // Producers may not stamp for the broker; where it does not stamp itself, Kafka only minds if there is no timestamp.
-            config.log_append_time || batch.max_timestamp() < 0
+            // The one timestamp of all its records is judged as any other.
+            claims_in_vain(batch, config) || is_out_of_range(batch.max_timestamp(), config, now.wall_ms)
         } else {
             !config.log_append_time
                 && (batch.min_timestamp().is_some_and(|least| is_out_of_range(least, config, now.wall_ms))
@@ -293,7 +293,8 @@ impl Partition {
         let by_key = batch.offending(RECORD_ERRORS_MAX, |_, has_key| keyless(has_key));
         let by_time = batch.offending(RECORD_ERRORS_MAX, |timestamp, has_key| !keyless(has_key) && mistimed(timestamp));
         let mut record_errors: Vec<BatchIndexAndErrorMessage> = by_key.iter().map(|index| record_error(*index, NO_KEY)).collect();
-        record_errors.extend(by_time.iter().map(|index| record_error(*index, if stamped { STAMPED } else { OUT_OF_RANGE })));
+        let why = if stamped && claims_in_vain(batch, config) { STAMPED } else { OUT_OF_RANGE };
+        record_errors.extend(by_time.iter().map(|index| record_error(*index, why)));
         record_errors.sort_by_key(|error| error.batch_index);
         record_errors.truncate(RECORD_ERRORS_MAX);
         let (error_code, message) = if by_time.is_empty() {
@@ -353,6 +354,12 @@ const STAMPED: &str = "Producer should not set timestamp type to LogAppendTime";
 
 fn record_error(batch_index: i32, message: &'static str) -> BatchIndexAndErrorMessage {
     BatchIndexAndErrorMessage { batch_index, batch_index_error_message: Some(Text::from_static(message)) }
+}
+
+/// Whether a batch that says it has the broker's time is refused for that: producers may not stamp for a broker that stamps itself;
+/// elsewhere Kafka only minds if there is no timestamp.
+fn claims_in_vain(batch: &CheckedBatch, config: &LogConfig) -> bool {
+    config.log_append_time || batch.max_timestamp() < 0
 }
 
 /// Whether a CreateTime topic refuses this timestamp; -1 is none and never refused.
@@ -511,6 +518,9 @@ mod tests {
         let plan = rig.commit();
         assert_eq!(plan.batches[0].flags & LOG_APPEND_TIME_BIT, 0);
         assert!(!BatchHeader::read(&plan.batches[0].data).unwrap().is_log_append_time());
+        let bounded = rig.created("b", 1, &[("message.timestamp.before.max.ms", "1000")])[0];
+        let old = refusal(&mut rig, bounded, at(&[5]).with_log_append_time(WALL_MS - 1_001));
+        assert_eq!((old.error_code, old.record_errors.len()), (ErrorCode::INVALID_TIMESTAMP, 1), "the claim hides no old time");
         let timeless = at(&[-1]).with_log_append_time(-1);
         assert_eq!(refusal(&mut rig, part, timeless).error_code, ErrorCode::INVALID_TIMESTAMP);
     }
