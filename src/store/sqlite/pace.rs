@@ -1,24 +1,28 @@
 //! How much of the storage thread housekeeping may have: slices that hold up a plan no longer than they should, and rest
 //! between them while plans come in. Used by `writer`.
 
-use crate::base::limits::DELETE_SLICE_MS;
 use std::time::{Duration, Instant};
 
-const SLICE: Duration = Duration::from_millis(DELETE_SLICE_MS);
-/// So much work is done however slow the disk commits: the commit is then what a plan waits for anyway.
-const WORK_MIN: Duration = Duration::from_micros(DELETE_SLICE_MS * 1000 / 4);
+/// Such a part of a slice is work however slow the disk commits: the commit is then what a plan waits for anyway.
+const WORK_PART: u32 = 4;
 /// Beside plans, a slice is followed by so many times its length without one.
 const REST: u32 = 4;
 
 /// What slices have been taking.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
+    slice: Duration,
     commit: Duration,
     rest_until_ms: u64,
     plan_since: bool,
 }
 
 impl Pace {
+    /// Of slices that take about so long, their commit included.
+    pub(super) fn new(slice: Duration) -> Pace {
+        Pace { slice, commit: Duration::ZERO, rest_until_ms: 0, plan_since: false }
+    }
+
     /// A plan was committed.
     pub(super) fn note_plan(&mut self) {
         self.plan_since = true;
@@ -31,7 +35,7 @@ impl Pace {
 
     /// When the work of a slice that begins now is to end.
     pub(super) fn end_of_work(&self) -> Instant {
-        Instant::now() + SLICE.saturating_sub(self.commit).max(WORK_MIN)
+        Instant::now() + self.slice.saturating_sub(self.commit).max(self.slice / WORK_PART)
     }
 
     /// Learns how long a slice took, and how much of that went by after the end of its work.
@@ -51,13 +55,15 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const SLICE: Duration = Duration::from_millis(2);
+
     fn work(pace: &Pace) -> Duration {
         pace.end_of_work() - Instant::now()
     }
 
     #[test]
     fn slow_commits_leave_less_time_for_work() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(SLICE);
         assert!(work(&pace) > SLICE * 9 / 10);
         for _ in 0..20 {
             pace.learn(0, SLICE, SLICE / 2);
@@ -66,12 +72,12 @@ mod tests {
         for _ in 0..20 {
             pace.learn(0, SLICE, SLICE * 100);
         }
-        assert!((WORK_MIN / 2..=WORK_MIN).contains(&work(&pace)));
+        assert!((SLICE / 8..=SLICE / 4).contains(&work(&pace)));
     }
 
     #[test]
     fn it_rests_only_beside_plans() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(SLICE);
         pace.note_plan();
         assert_eq!(pace.rest_until(100), None);
         pace.learn(100, SLICE, SLICE / 4);

@@ -77,6 +77,11 @@ pub(super) fn slice(db: &Connection, end: Instant, everything: bool) -> Result<b
 
 /// Free pages, and all pages of the file.
 pub(super) fn pages(db: &Connection) -> Result<(i64, i64), StoreError> {
-    let count = |pragma| db.pragma_query_value(None, pragma, |row| row.get(0));
-    Ok((count("freelist_count")?, count("page_count")?))
+    let all = db.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
+    Ok((free_pages(db)?, all))
+}
+
+/// Free pages.
+pub(super) fn free_pages(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?)
 }

@@ -51,6 +51,13 @@ impl Toucher {
         Ok(Toucher { ask: Some(ask), shared, thread: Some(thread) })
     }
 
+    /// One that is always behind.
+    #[cfg(test)]
+    pub(super) fn late() -> Toucher {
+        let state = Mutex::new(State { busy: true, rows: 0 });
+        Toucher { ask: None, shared: Arc::new(Touched { state, changed: Condvar::new() }), thread: None }
+    }
+
     /// How many rows are ready to be deleted; waits for the first of them, but not for long.
     pub(super) fn ready(&self, wait: Duration) -> usize {
         let mut state = self.shared.lock();

@@ -2,6 +2,7 @@
 //! to be done stands in the table `trim`, so that a restart goes on with it. Called by `writer`, and by `toucher`, which reads
 //! ahead.
 
+use super::shrink;
 use crate::store::seam::StoreError;
 use rusqlite::{Connection, params};
 use std::time::Instant;
@@ -25,9 +26,36 @@ pub(super) fn is_wanted(db: &Connection) -> Result<bool, StoreError> {
     Ok(db.prepare_cached("SELECT EXISTS (SELECT * FROM trim)")?.query_row([], |row| row.get(0))?)
 }
 
-/// Deletes up to so many rows until the time is over, at least one, inside a transaction of the writer. Everything it meets
-/// is folded: operations that ask for a trim fold first. Returns how many it looked at.
-pub(super) fn trim_slice(db: &Connection, rows_max: usize, end: Instant) -> Result<usize, StoreError> {
+/// How far a slice of deletes is to go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Goal {
+    /// Not much longer than until then,
+    pub(super) end: Instant,
+    /// ... unless fewer pages than this are free: what comes in would make the file longer.
+    pub(super) free_pages: i64,
+}
+
+impl Goal {
+    fn is_reached(&self, db: &Connection) -> Result<bool, StoreError> {
+        Ok(Instant::now() >= self.end && shrink::free_pages(db)? >= self.free_pages)
+    }
+}
+
+/// Deletes rows until the goal is reached, at least one, inside a transaction of the writer. Up to `rows_max` are at hand; of
+/// others no more go than the goal needs. Returns how many it looked at, and whether there is more to delete.
+pub(super) fn trim_slice(db: &Connection, rows_max: usize, goal: Goal) -> Result<(usize, bool), StoreError> {
+    let mut seen = 0;
+    loop {
+        seen += trim_rows(db, rows_max, goal)?;
+        let more = is_wanted(db)?;
+        if !more || shrink::free_pages(db)? >= goal.free_pages {
+            return Ok((seen, more));
+        }
+    }
+}
+
+/// Deletes up to so many rows. Everything it meets is folded: operations that ask for a trim fold first.
+fn trim_rows(db: &Connection, rows_max: usize, goal: Goal) -> Result<usize, StoreError> {
     let mut trims = trims(db)?;
     let mut rows = first_rows(db, &mut trims, rows_max)?;
     // In the order in which they lie in the file; each partition's offsets rise with the ids.
@@ -42,7 +70,7 @@ pub(super) fn trim_slice(db: &Connection, rows_max: usize, end: Instant) -> Resu
             trim.deleted_to = Some(base);
         }
         seen += 1;
-        is_over = Instant::now() >= end;
+        is_over = goal.is_reached(db)?;
         if is_over {
             break;
         }

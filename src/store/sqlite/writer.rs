@@ -12,9 +12,10 @@ use super::reserve::Reserve;
 use super::shared::Shared;
 use super::shrink::Shrink;
 use super::toucher::Toucher;
+use super::trim::Goal;
 use super::{fold, loader, ops, shrink, trim};
 use crate::base::ids::PartId;
-use crate::base::limits::{FOLD_AGE_MS, FOLD_ROWS_MAX, MIB, WAL_HARD_BYTES, WAL_SOFT_BYTES};
+use crate::base::limits::{DELETE_SLICE_MS, FOLD_AGE_MS, FOLD_ROWS_MAX, MIB, WAL_HARD_BYTES, WAL_SOFT_BYTES};
 use crate::store::plan::{BatchRow, Image, Plan};
 use crate::store::seam::{StoreError, Upkeep, Writer};
 use log::{info, warn};
@@ -27,10 +28,18 @@ use std::time::{Duration, Instant};
 
 /// After so long without a commit the write-ahead log is copied back: a short one makes the next start quick, and is less to lose.
 const IDLE_MS: u64 = 1_000;
+/// A slice of housekeeping.
+const SLICE: Duration = Duration::from_millis(DELETE_SLICE_MS);
 /// How long a slice of deletes waits for its rows to be read.
 const TOUCH_WAIT: Duration = Duration::from_millis(1);
-/// Rows of a slice where nobody reads ahead.
+/// Rows of a slice where nobody reads ahead,
 const ROWS_UNTOUCHED: usize = 256;
+/// ... and where whoever does is behind, but the deletes cannot wait.
+const ROWS_COLD: usize = 16;
+/// Deletes do not rest while less than such a part of the file is free,
+const FREE_PART: i64 = 20;
+/// ... or less than so many pages: several plans' worth.
+const FREE_PAGES_ENOUGH: i64 = 4_096;
 /// Deletions that take longer are told when they are done.
 const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
 /// What the write-ahead log keeps of a full disk.
@@ -58,6 +67,8 @@ pub struct SqliteWriter {
     trim_wanted: bool,
     trim_since: Option<Instant>,
     rows_trimmed: usize,
+    // The pages in use after the last slice of deletes, while there are more of them to come.
+    used_pages: Option<i64>,
     shrink: Shrink,
     pace: Pace,
     last_commit_ms: Option<u64>,
@@ -105,9 +116,10 @@ impl SqliteWriter {
             trim_wanted,
             trim_since: None,
             rows_trimmed: 0,
+            used_pages: None,
             toucher: None,
             shrink,
-            pace: Pace::default(),
+            pace: Pace::new(SLICE),
             last_commit_ms: None,
             idle_checkpoint_wanted: true,
             reserve,
@@ -132,6 +144,13 @@ impl SqliteWriter {
     #[cfg(test)]
     pub(super) fn db(&self) -> &Connection {
         &self.db
+    }
+
+    /// As on a machine that is so slow that slices are over when they begin, and that nothing is read ahead in time.
+    #[cfg(test)]
+    pub(super) fn slow_down(&mut self) {
+        self.pace = Pace::new(Duration::ZERO);
+        self.toucher = Some(Toucher::late());
     }
 
     /// Runs `work` as one transaction. On an error nothing of it stays; any error but a full disk breaks the writer.
@@ -274,23 +293,44 @@ impl SqliteWriter {
         Ok(done)
     }
 
-    fn trim_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
+    /// Between commits: a slice of deletes, or of giving pages back, unless it is time to rest. That is over when it says.
+    fn give_space_back(&mut self, mono_ms: u64) -> Result<Option<u64>, StoreError> {
+        let (free, all) = shrink::pages(&self.db)?;
+        let came = all - free - self.used_pages.unwrap_or(all - free);
+        let enough = (all / FREE_PART).min(FREE_PAGES_ENOUGH).max(came);
+        // What comes in must not make the file longer while there is something to delete: that cannot wait.
+        let is_urgent = self.trim_wanted && free <= enough;
+        let rest_until_ms = self.pace.rest_until(mono_ms).filter(|_| !is_urgent);
+        match self.trim_wanted {
+            _ if rest_until_ms.is_some() => {}
+            // Twice what came: less would leave what is to be deleted as much as it is.
+            true => self.trim_slice(mono_ms, is_urgent.then_some(enough.min(free + 2 * came)))?,
+            false => self.shrink_slice(mono_ms)?,
+        }
+        Ok(rest_until_ms)
+    }
+
+    /// Deletes for as long as a slice has, and on until so many pages are free.
+    fn trim_slice(&mut self, mono_ms: u64, free_pages: Option<i64>) -> Result<(), StoreError> {
         let since = *self.trim_since.get_or_insert_with(Instant::now);
         if self.toucher.is_none() {
             // Without it deletes are slower, and that is all.
             self.toucher = Toucher::start(&self.shared).ok();
         }
-        let ready = self.toucher.as_ref().map_or(ROWS_UNTOUCHED, |toucher| toucher.ready(TOUCH_WAIT));
-        if ready == 0 {
-            self.pace.rest(mono_ms, TOUCH_WAIT);
-            return Ok(());
-        }
+        let ready = match self.toucher.as_ref().map_or(ROWS_UNTOUCHED, |toucher| toucher.ready(TOUCH_WAIT)) {
+            0 if free_pages.is_some() => ROWS_COLD,
+            0 => {
+                self.pace.rest(mono_ms, TOUCH_WAIT);
+                return Ok(());
+            }
+            ready => ready,
+        };
         // A quarter more than the last time, so that it is the time that ends a slice.
         let rows_max = ready.min(self.rows_trimmed + self.rows_trimmed / 4 + 16);
-        (self.rows_trimmed, self.trim_wanted) = self.slice("deletion of old batches", mono_ms, |db, end| {
-            let rows = trim::trim_slice(db, rows_max, end)?;
-            Ok((rows, trim::is_wanted(db)?))
-        })?;
+        let slice = |db: &Connection, end| trim::trim_slice(db, rows_max, Goal { end, free_pages: free_pages.unwrap_or(0) });
+        (self.rows_trimmed, self.trim_wanted) = self.slice("deletion of old batches", mono_ms, slice)?;
+        let (free, all) = shrink::pages(&self.db)?;
+        self.used_pages = self.trim_wanted.then_some(all - free);
         if let Some(toucher) = &self.toucher {
             toucher.deleted(self.rows_trimmed);
         }
@@ -382,15 +422,8 @@ impl Writer for SqliteWriter {
         let shrink_due = self.shrink.is_due(&self.db, mono_ms, self.is_short)?;
         let mut rest_ms = None;
         if self.trim_wanted || shrink_due {
-            // What comes in would make the file longer while there is something to delete: that cannot wait.
-            let is_urgent = self.trim_wanted && shrink::pages(&self.db)?.0 == 0;
-            rest_ms = self.pace.rest_until(mono_ms).filter(|_| !is_urgent);
+            rest_ms = self.give_space_back(mono_ms)?;
             if rest_ms.is_none() {
-                if self.trim_wanted {
-                    self.trim_slice(mono_ms)?
-                } else {
-                    self.shrink_slice(mono_ms)?
-                }
                 return Ok(Upkeep::Again);
             }
         }

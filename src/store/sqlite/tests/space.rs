@@ -21,15 +21,12 @@ fn file_bytes(dir: &Path) -> u64 {
     fs::metadata(dir.join("monolog.db")).unwrap().len()
 }
 
-#[test]
-fn under_steady_retention_the_file_is_little_more_than_what_lives() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut writer = open(dir.path(), &options()).unwrap();
+/// Plans of batches of so many bytes, all but the last of which are deleted: the file against what lives.
+fn retain(mut writer: SqliteWriter, dir: &Path, bytes: impl Fn(u64) -> usize) {
     writer.commit(&birth(), 0).unwrap();
-    const BYTES: usize = 16_000;
     const KEPT: u64 = 300;
     for no in 1..=2_000 {
-        let mut plan = plan(no, BYTES);
+        let mut plan = plan(no, bytes(no));
         if no > KEPT {
             plan.ops = (0..PARTITIONS).map(|part| Op::SetLogStart { part: PartId(part), log_start: (no - KEPT) as i64 }).collect();
         }
@@ -37,10 +34,29 @@ fn under_steady_retention_the_file_is_little_more_than_what_lives() {
         // What the storage thread does between two commits.
         writer.upkeep(no).unwrap();
     }
-    let live = KEPT * PARTITIONS as u64 * BYTES as u64;
+    let live_at = |no: u64| (no - KEPT + 1..=no).map(|no| (PARTITIONS as usize * bytes(no)) as u64).sum::<u64>();
+    let live = (KEPT..=2_000).map(live_at).max().unwrap();
     Box::new(writer).close().unwrap();
-    let bytes = file_bytes(dir.path());
+    let bytes = file_bytes(dir);
     assert!(bytes * 10 <= live * 11, "{bytes} bytes for {live} of live data");
+}
+
+#[test]
+fn under_steady_retention_the_file_is_little_more_than_what_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    retain(open(dir.path(), &options()).unwrap(), dir.path(), |_| 16_000);
+}
+
+#[test]
+fn nor_is_it_where_no_time_is_left_for_deletes() {
+    // Batches of one size, and of sizes that change.
+    let sizes: [fn(u64) -> usize; 2] = [|_| 16_000, |no| 6_000 * (1 + no / 7 % 5) as usize];
+    for bytes in sizes {
+        let dir = quick_dir();
+        let mut writer = open(dir.path(), &options()).unwrap();
+        writer.slow_down();
+        retain(writer, dir.path(), bytes);
+    }
 }
 
 #[test]
