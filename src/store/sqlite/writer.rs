@@ -304,8 +304,8 @@ impl SqliteWriter {
         match self.trim_wanted {
             _ if rest_until_ms.is_some() => {}
             // Twice what came: less would leave what is to be deleted as much as it is.
-            true => self.trim_slice(mono_ms, is_urgent.then_some(enough.min(free + 2 * came)))?,
-            false => self.shrink_slice(mono_ms)?,
+            true if !shrink::is_list_long(free, all) => self.trim_slice(mono_ms, is_urgent.then_some(enough.min(free + 2 * came)))?,
+            _ => self.shrink_slice(mono_ms)?,
         }
         Ok(rest_until_ms)
     }

@@ -112,3 +112,38 @@ fn what_a_restart_finds_free_goes_back_too() {
     let (free, all) = shrink::pages(writer.db()).unwrap();
     assert!(all < 100, "{free} of {all}");
 }
+
+#[test]
+fn much_that_is_deleted_goes_back_meanwhile() {
+    let dir = quick_dir();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    // 270 MB, and a topic behind them that stays.
+    for no in 1..=300 {
+        writer.commit(&plan(no, 300_000), no).unwrap();
+    }
+    let topic = TopicRow { id: Uuid([2; 16]), name: Text::from("kept"), created_ms: 0, configs: vec![] };
+    let part = PartId(100);
+    let row = PartitionRow { part, topic: topic.id, index: 0, log_start: 0, next_offset: 0, bytes: 0, max_ts: -1, leader_epoch: 0 };
+    writer.commit(&Plan { ops: vec![Op::PutTopic(topic), Op::AddPartition(row)], ..Plan::new(PlanNo(301)) }, 400).unwrap();
+    let kept =
+        |base: i64| BatchRow { part, base, data: Bytes::from(vec![base as u8; 500_000]), last: base, ..plan(1, 0).batches[0].clone() };
+    for base in 0..60 {
+        writer.commit(&Plan { batches: vec![kept(base)], ..Plan::new(PlanNo(302 + base as u64)) }, 500).unwrap();
+    }
+    writer.commit(&Plan { ops: vec![Op::DeleteTopic(Uuid([1; 16]))], ..Plan::new(PlanNo(400)) }, 600).unwrap();
+    let mut most_free = 0;
+    while writer.upkeep(700).unwrap() == Upkeep::Again {
+        most_free = shrink::pages(writer.db()).unwrap().0.max(most_free);
+    }
+    // Of 66,000: a slice of deletes is a few thousand at most.
+    assert!((30_000..45_000).contains(&most_free), "{most_free} pages were free at once");
+    let (free, all) = shrink::pages(writer.db()).unwrap();
+    assert!(free * 20 <= all && all < 8_500, "{free} of {all}");
+    let mut reader = writer.reader().unwrap();
+    for base in 0..60 {
+        assert_eq!(reader.read(part, base, base + 1, usize::MAX).unwrap(), vec![kept(base)]);
+    }
+    let verdict: String = writer.db().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
