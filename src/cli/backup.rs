@@ -3,6 +3,7 @@
 
 use super::health::{Place, find, split_url};
 use super::help;
+use crate::base::limits::BACKUP_SYNC_BYTES;
 use crate::config::layers::merge;
 use serde_json::Value;
 use socket2::{SockRef, TcpKeepalive};
@@ -162,7 +163,16 @@ fn write_file(part: &Path, first: &[u8], rest: &mut impl Read, len: u64) -> io::
     let first = &first[..first.len().min(usize::try_from(len).unwrap_or(usize::MAX))];
     file.write_all(first)?;
     let left = len - first.len() as u64;
-    let copied = io::copy(&mut rest.take(left), &mut file)?;
+    let (mut rest, mut copied) = (rest.take(left), 0);
+    // Synced as it grows: the broker may live on the same disk, and would wait behind all of it at the end.
+    loop {
+        let count = io::copy(&mut rest.by_ref().take(BACKUP_SYNC_BYTES as u64), &mut file)?;
+        if count == 0 {
+            break;
+        }
+        copied += count;
+        file.sync_data()?;
+    }
     if copied < left {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,

@@ -4,13 +4,16 @@
 use super::copied::NoCopy;
 use super::reply::Reply;
 use super::site::Site;
+use super::waiting::HEADER;
 
 /// The media type of an SQLite database.
 const SQLITE: &str = "application/vnd.sqlite3";
 
 /// Answers when the copy is complete.
-pub fn answer(site: &Site) -> Reply {
-    match (site.copier)() {
+pub fn answer<'a>(site: &Site, header: &dyn Fn(&str) -> Option<&'a str>) -> Reply {
+    let number = header(HEADER).and_then(|number| number.parse().ok());
+    let is_wanted = || number.is_none_or(|number| site.waiting.is_there(number));
+    match (site.copier)(&is_wanted) {
         Ok(copied) => Reply { content_type: SQLITE, file: Some(copied), ..Reply::empty(200) },
         Err(NoCopy::Busy) => Reply::error(409, "CONCURRENT_TRANSACTIONS", "another backup is being made"),
         Err(NoCopy::NothingOnDisk) => {

@@ -24,5 +24,5 @@ pub enum NoCopy {
     Failed(String),
 }
 
-/// Makes a copy, however long that takes.
-pub type Copier = Box<dyn Fn() -> Result<Copied, NoCopy> + Send + Sync>;
+/// Makes a copy, however long that takes, unless nobody waits for it any more: that is asked now and then.
+pub type Copier = Box<dyn Fn(&dyn Fn() -> bool) -> Result<Copied, NoCopy> + Send + Sync>;

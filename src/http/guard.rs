@@ -4,6 +4,7 @@
 use super::head::Lane;
 use super::share::Share;
 use super::visit::{Means, Phase, Visit};
+use super::waiting::Waiting;
 use crate::base::limits::{HTTP_CONNECTIONS_MAX, HTTP_HEALTH_IN_FLIGHT_MAX, HTTP_IN_FLIGHT_MAX, HTTP_WRITES_IN_FLIGHT_MAX};
 use log::warn;
 use mio::event::Event;
@@ -33,6 +34,7 @@ pub struct Guard {
     paused_until: Option<Instant>,
     behind: PathBuf,
     share: Share,
+    waiting: Waiting,
     clients_max: usize,
     visits: Vec<Option<Box<Visit>>>,
     /// Slots in order of arrival.
@@ -59,8 +61,15 @@ impl GuardStop {
 }
 
 impl Guard {
-    /// A guard before the private socket `behind`, for at most `clients_max` clients, itself at most [`HTTP_CONNECTIONS_MAX`].
-    pub fn new(mut listener: TcpListener, behind: PathBuf, share: Share, clients_max: usize) -> io::Result<(Guard, GuardStop)> {
+    /// A guard before the private socket `behind`, for at most `clients_max` clients, itself at most [`HTTP_CONNECTIONS_MAX`];
+    /// `share` and `waiting` are those of the site behind it.
+    pub fn new(
+        mut listener: TcpListener,
+        behind: PathBuf,
+        share: Share,
+        waiting: Waiting,
+        clients_max: usize,
+    ) -> io::Result<(Guard, GuardStop)> {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -72,6 +81,7 @@ impl Guard {
             paused_until: None,
             behind,
             share,
+            waiting,
             clients_max: clients_max.clamp(1, HTTP_CONNECTIONS_MAX),
             visits: Vec::new(),
             order: VecDeque::new(),
@@ -128,7 +138,7 @@ impl Guard {
     fn advance(&mut self, slot: usize, now: Instant) {
         let Some(Some(visit)) = self.visits.get_mut(slot) else { return };
         let before = visit.phase;
-        visit.advance(&mut Means { scratch: &mut self.scratch, share: &self.share, now });
+        visit.advance(&mut Means { scratch: &mut self.scratch, share: &self.share, waiting: &self.waiting, now });
         match visit.phase {
             Phase::Gone => self.close(slot),
             Phase::Queued if before != Phase::Queued => self.queued.push_back(slot),
@@ -232,12 +242,12 @@ impl Guard {
         lanes.for_each(|lane| match lane {
             Lane::Health => health += 1,
             Lane::Read => others += 1,
-            Lane::Write => writes += 1,
+            Lane::Write | Lane::Copy => writes += 1,
         });
         let has_place = |lane| match lane {
             Lane::Health => health < HTTP_HEALTH_IN_FLIGHT_MAX,
             Lane::Read => others + writes < HTTP_IN_FLIGHT_MAX,
-            Lane::Write => others + writes < HTTP_IN_FLIGHT_MAX && writes < HTTP_WRITES_IN_FLIGHT_MAX,
+            Lane::Write | Lane::Copy => others + writes < HTTP_IN_FLIGHT_MAX && writes < HTTP_WRITES_IN_FLIGHT_MAX,
         };
         let lane_of = |slot: usize| self.visits.get(slot).and_then(Option::as_ref).map(|visit| visit.lane);
         // Whoever is gone has every place.

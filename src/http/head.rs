@@ -32,6 +32,8 @@ pub enum Lane {
     Read,
     /// The disk.
     Write,
+    /// A copy of everything, for long.
+    Copy,
 }
 
 impl Lane {
@@ -39,6 +41,7 @@ impl Lane {
         match target.split('?').next() {
             Some("/health" | "/livez" | "/readyz") => Lane::Health,
             _ if matches!(method, "GET" | "HEAD" | "OPTIONS") => Lane::Read,
+            Some("/api/backup") => Lane::Copy,
             _ => Lane::Write,
         }
     }
@@ -89,7 +92,7 @@ pub fn parse(bytes: &[u8], seen: usize) -> Result<Option<Head>, Refused> {
         Some(_) => return Err(refused("417 Expectation Failed", "only 100-continue can be expected")),
     };
     let forwarded = forward(&request, body_len)?;
-    let lane = Lane::of(request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    let lane = Lane::of(request.method.unwrap_or_default(), path_of(request.path.unwrap_or_default()));
     Ok(Some(Head { len, body_len, expects_continue, forwarded, lane }))
 }
 
@@ -123,13 +126,16 @@ fn body_len(headers: &[httparse::Header]) -> Result<usize, Refused> {
     Ok(length)
 }
 
-fn forward(request: &httparse::Request, body_len: usize) -> Result<Vec<u8>, Refused> {
-    let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
-    // "GET http://host/path" is what proxies are asked; the path is what we look at.
-    let target = match target.strip_prefix("http://") {
+/// "GET http://host/path" is what proxies are asked; the path is what we look at.
+fn path_of(target: &str) -> &str {
+    match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => target,
-    };
+    }
+}
+
+fn forward(request: &httparse::Request, body_len: usize) -> Result<Vec<u8>, Refused> {
+    let (method, target) = (request.method.unwrap_or_default(), path_of(request.path.unwrap_or_default()));
     if !target.is_ascii() || !(target.starts_with('/') || target == "*") {
         return Err(refused("400 Bad Request", "the target of the request is no path"));
     }
@@ -170,6 +176,7 @@ mod tests {
         assert_eq!((head.len, head.body_len, head.expects_continue, head.lane), (text.len() - 3, 3, true, Lane::Write));
         assert_eq!(whole("GET /readyz?x HTTP/1.1\r\n\r\n").unwrap().unwrap().lane, Lane::Health);
         assert_eq!(whole("GET /healthy HTTP/1.1\r\n\r\n").unwrap().unwrap().lane, Lane::Read);
+        assert_eq!(whole("POST http://h/api/backup HTTP/1.1\r\n\r\n").unwrap().unwrap().lane, Lane::Copy);
         let expected = "POST /api/topics?x=1 HTTP/1.1\r\nConnection: close\r\nHost: h\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(String::from_utf8(head.forwarded).unwrap(), expected);
         let head = whole("GET http://h:1/health HTTP/1.0\n\n").unwrap().unwrap();

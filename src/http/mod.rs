@@ -26,6 +26,7 @@ mod target;
 mod text;
 mod topics;
 mod visit;
+pub mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -123,7 +123,7 @@ fn decide(site: &Site, desk: &mut Desk, ask: &Ask, body: Body) -> Result<Reply, 
     }
     origin::check(site, ask.header)?;
     if let Route::Backup = route {
-        return Ok(backup::answer(site));
+        return Ok(backup::answer(site, ask.header));
     }
     if ask.method == "DELETE" {
         return match &route {

@@ -5,6 +5,7 @@ use super::copied::{Copier, NoCopy};
 use super::health::Health;
 use super::reply::Reply;
 use super::share::Share;
+use super::waiting::Waiting;
 use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, HTTP_PAGE_BYTES_MAX, SMALL_FRAME_BYTES};
 use crate::wire::error_code::ErrorCode;
 use std::hint::black_box;
@@ -20,6 +21,8 @@ pub struct Site {
     pub default_partitions: i32,
     /// Makes a copy of everything.
     pub copier: Copier,
+    /// Who waits for one, as the guard sees it.
+    pub waiting: Waiting,
     /// The memory of this side.
     pub share: Share,
     /// Names under which pages of this broker are known, beside those that are nobody else's.
@@ -34,12 +37,13 @@ pub struct Site {
 impl Site {
     /// A site that asks for `token`, if there is one.
     pub fn new(health: Arc<Health>, share: Share, token: Option<String>, default_partitions: i32) -> Site {
-        let (reading, writing) = Default::default();
-        let copier: Copier = Box::new(|| Err(NoCopy::NothingOnDisk));
+        let (reading, writing, waiting) = Default::default();
+        let copier: Copier = Box::new(|_| Err(NoCopy::NothingOnDisk));
         Site {
             health,
             default_partitions,
             copier,
+            waiting,
             share,
             names: Vec::new(),
             token,

@@ -1,5 +1,6 @@
 //! The guard and tiny_http on real sockets: plain requests, hostile ones, more of both than there are places.
 
+use super::copied::{Copier, NoCopy};
 use super::desk::Desk;
 use super::guard::{Guard, GuardStop};
 use super::health::Health;
@@ -11,8 +12,9 @@ use crate::base::budget::Budget;
 use crate::mail::mailbox::engine_mailbox;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,13 +29,19 @@ struct Http {
 
 impl Http {
     fn new(clients_max: usize) -> Http {
+        Http::with(clients_max, Box::new(|_| Err(NoCopy::NothingOnDisk)))
+    }
+
+    fn with(clients_max: usize, copier: Copier) -> Http {
         let (socket, listener) = bind(None).unwrap();
         let server = serve::start(listener).unwrap();
         let health = Arc::new(Health::default());
         health.serving.store(true, Relaxed);
         let budget = Budget::new(8 << 20);
         let share = Share::of(budget.clone());
-        let (server, site) = (Arc::new(server), Arc::new(Site::new(health.clone(), share.clone(), None, 1)));
+        let mut site = Site::new(health.clone(), share.clone(), None, 1);
+        site.copier = copier;
+        let (server, site) = (Arc::new(server), Arc::new(site));
         for number in 0..serve::THREADS {
             let (server, site, (engine, _)) = (server.clone(), site.clone(), engine_mailbox());
             let (desk, _) = Desk::new(number as u16, engine).unwrap();
@@ -41,7 +49,7 @@ impl Http {
         }
         let listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (guard, stop) = Guard::new(listener, socket.path.clone(), share, clients_max).unwrap();
+        let (guard, stop) = Guard::new(listener, socket.path.clone(), share, site.waiting.clone(), clients_max).unwrap();
         let guard = std::thread::spawn(move || guard.run());
         Http { address, stop, guard, health, budget, _socket: socket }
     }
@@ -163,6 +171,42 @@ fn many_at_once_wait_for_a_place_and_all_are_answered() {
     }
     for socket in &mut sockets {
         assert!(rest(socket).starts_with("HTTP/1.1 200 "));
+    }
+    http.end();
+}
+
+#[test]
+fn a_copy_ends_when_the_client_that_asked_for_it_leaves() {
+    let (say, said) = channel();
+    let turn = Mutex::new(());
+    let http = Http::with(
+        256,
+        Box::new(move |is_wanted| {
+            let Ok(held) = turn.try_lock() else { return Err(NoCopy::Busy) };
+            say.send("begun").unwrap();
+            while is_wanted() {
+                std::thread::yield_now();
+            }
+            drop(held);
+            say.send("given up").unwrap();
+            Err(NoCopy::Failed("nobody waits".to_owned()))
+        }),
+    );
+    let ask = |more: &str| {
+        let mut socket = http.connect();
+        socket.write_all(format!("POST /api/backup HTTP/1.1\r\nHost: h\r\n{more}\r\n").as_bytes()).unwrap();
+        socket
+    };
+    let hear = || said.recv_timeout(Duration::from_secs(20)).unwrap();
+    for _ in 0..2 {
+        // Nobody can speak for others.
+        let client = ask("X-Waiting: 1\r\n");
+        assert_eq!(hear(), "begun");
+        // Whoever is refused meanwhile, and leaves, takes nothing from the one who waits.
+        assert!(rest(&mut ask("")).starts_with("HTTP/1.1 409 "));
+        assert!(said.try_recv().is_err());
+        drop(client);
+        assert_eq!(hear(), "given up");
     }
     http.end();
 }

@@ -3,6 +3,7 @@
 
 use super::head::{Lane, NO_MEMORY, NOBODY_BEHIND, Refused, TOO_SLOW, parse};
 use super::share::{Held, Share};
+use super::waiting::{HEADER, Wait, Waiting};
 use crate::base::limits::{HTTP_BODY_MS, HTTP_HEAD_MS};
 use mio::net::{TcpStream, UnixStream};
 use std::io::{ErrorKind, Read, Write};
@@ -43,6 +44,8 @@ pub struct Visit {
     charge: Option<Held>,
     /// Which places behind the guard it may take.
     pub lane: Lane,
+    /// Says to the one who makes a copy for it that it is still there.
+    wait: Option<Wait>,
     output: Vec<u8>,
     written: usize,
     output_charge: Option<Held>,
@@ -92,6 +95,8 @@ pub struct Means<'a> {
     pub scratch: &'a mut [u8],
     /// What bodies and answers are charged to.
     pub share: &'a Share,
+    /// Who waits for a copy.
+    pub waiting: &'a Waiting,
     /// The time of this turn.
     pub now: Instant,
 }
@@ -110,6 +115,7 @@ impl Visit {
             complete_len: 0,
             charge: None,
             lane: Lane::Read,
+            wait: None,
             output: Vec::new(),
             written: 0,
             output_charge: None,
@@ -165,7 +171,7 @@ impl Visit {
                 }
                 None => false,
             },
-            Phase::Forwarding => self.send_on(means.now) || self.bring_back(means),
+            Phase::Forwarding => self.send_on(means.now) || self.bring_back(means) || self.leaves(means.scratch),
             Phase::Answering if self.output.is_empty() => {
                 let _ = self.socket.shutdown(Shutdown::Write);
                 self.phase = Phase::Parting;
@@ -183,6 +189,17 @@ impl Visit {
     fn gone(&mut self) -> bool {
         self.phase = Phase::Gone;
         false
+    }
+
+    /// A copy takes long: who closes his side before it has begun to come does not wait for it any more.
+    fn leaves(&mut self, scratch: &mut [u8]) -> bool {
+        if self.wait.is_none() || self.begun {
+            return false;
+        }
+        match self.read(scratch) {
+            Some(0) => self.gone(),
+            more => more.is_some(),
+        }
     }
 
     /// Reads from the client; 0 when it has finished or failed.
@@ -215,6 +232,12 @@ impl Visit {
                 Ok(None) => self.done = self.input.len(),
                 Ok(Some(head)) => {
                     let mut request = head.forwarded;
+                    if head.lane == Lane::Copy {
+                        let wait = means.waiting.begin();
+                        request.truncate(request.len() - 2);
+                        request.extend_from_slice(format!("{HEADER}: {}\r\n\r\n", wait.number).as_bytes());
+                        self.wait = Some(wait);
+                    }
                     self.complete_len = request.len() + head.body_len;
                     request.extend_from_slice(self.input.get(head.len..).unwrap_or_default());
                     self.input = request;

@@ -11,10 +11,10 @@ use std::time::Instant;
 /// Makes copies of the store of `backup`.
 pub fn copier(backup: Backup) -> Copier {
     let turn = Mutex::new(());
-    Box::new(move || {
+    Box::new(move |is_wanted| {
         let Ok(_turn) = turn.try_lock() else { return Err(NoCopy::Busy) };
         let begun = Instant::now();
-        let copied = copy(&backup);
+        let copied = backup.write(is_wanted).map(|(file, len)| Copied { file, len });
         match &copied {
             Ok(Copied { len, .. }) => info!("a backup of {len} bytes was made in {:.1} s", begun.elapsed().as_secs_f64()),
             Err(error) => warn!("no backup was made: {error}"),
@@ -24,9 +24,4 @@ pub fn copier(backup: Backup) -> Copier {
             StoreError::Corrupt(what) | StoreError::Fatal(what) => NoCopy::Failed(what),
         })
     })
-}
-
-fn copy(backup: &Backup) -> Result<Copied, StoreError> {
-    let (file, len) = backup.write()?;
-    Ok(Copied { file, len })
 }

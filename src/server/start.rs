@@ -281,7 +281,6 @@ fn start_http(
     let (socket, behind) = private::bind(data_dir(settings)).map_err(system("the private socket of the HTTP side"))?;
     let share = Share::of(budget.clone());
     let token = settings.http_token().map(|token| token.expose().to_owned());
-    let (guard, stop) = Guard::new(parts.listener, socket.path.clone(), share.clone(), clients_max).map_err(system("the HTTP guard"))?;
     let server = Arc::new(serve::start(behind).map_err(system("the HTTP server"))?);
     let mut site = Site::new(health.clone(), share, token, settings.default_partitions);
     site.names = names(settings);
@@ -289,6 +288,8 @@ fn start_http(
         site.copier = copier;
     }
     let site = Arc::new(site);
+    let (guard, stop) = Guard::new(parts.listener, socket.path.clone(), site.share.clone(), site.waiting.clone(), clients_max)
+        .map_err(system("the HTTP guard"))?;
     for (number, desk) in parts.desks.into_iter().enumerate() {
         let (server, site) = (server.clone(), site.clone());
         spawn(&format!("http-{number}"), move || serve::run(&server, &site, desk))?;

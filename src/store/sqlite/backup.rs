@@ -50,6 +50,7 @@ struct Copy<'a> {
     /// The last batch row that was looked at.
     last_id: i64,
     unsynced_bytes: usize,
+    is_wanted: &'a dyn Fn() -> bool,
 }
 
 /// The small tables at one moment, in the order of [`SMALL_TABLES`].
@@ -68,24 +69,24 @@ impl Backup {
     }
 
     /// Writes a copy below the data directory. Gives the file, which has no name any more: it is gone when it is closed. One
-    /// at a time.
-    pub fn write(&self) -> Result<(File, u64), StoreError> {
+    /// at a time. After each slice `is_wanted` is asked whether to go on.
+    pub fn write(&self, is_wanted: &dyn Fn() -> bool) -> Result<(File, u64), StoreError> {
         let dir = &self.store.dir;
         let failed = |error: io::Error| StoreError::Fatal(format!("cannot make a file for the copy: {error}"));
         let place = dir.make_backup_dir().map_err(failed)?;
-        let written = self.write_in(&place).and_then(|file| dir.open_backup(&file).map_err(failed));
+        let written = self.write_in(&place, is_wanted).and_then(|file| dir.open_backup(&file).map_err(failed));
         dir.remove_backup_dir();
         written
     }
 
-    fn write_in(&self, dir: &Path) -> Result<PathBuf, StoreError> {
+    fn write_in(&self, dir: &Path, is_wanted: &dyn Fn() -> bool) -> Result<PathBuf, StoreError> {
         let place = dir.join("monolog.db");
         let from = connection::connect(&self.store.dir.database(), Role::Reader).map_err(told)?;
         let to = Connection::open(&place)?;
         // Until it is complete it is worth nothing, so nothing of it need be undone or be safe.
         to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY")?;
         schema::prepare(&to, Uuid::ZERO).map_err(told)?;
-        let mut copy = Copy { from, store: &self.store, to, place: place.clone(), last_id: 0, unsynced_bytes: 0 };
+        let mut copy = Copy { from, store: &self.store, to, place: place.clone(), last_id: 0, unsynced_bytes: 0, is_wanted };
         copy.check_room(copy.live_bytes()?)?;
         copy.to.execute_batch("BEGIN")?;
         copy.write()?;
@@ -226,6 +227,9 @@ impl Copy<'_> {
 
     /// After a slice: as much rest as it took work, and the disk no further behind than it can be without others feeling it.
     fn rest(&mut self, begun: Instant, bytes: usize) -> Result<(), StoreError> {
+        if !(self.is_wanted)() {
+            return Err(StoreError::Fatal("nobody waits for it any more".to_owned()));
+        }
         self.unsynced_bytes += bytes;
         if self.unsynced_bytes >= BACKUP_SYNC_BYTES {
             self.unsynced_bytes = 0;

@@ -100,7 +100,7 @@ fn every_copy_of_a_running_store_is_one_moment_of_it() {
         let copier = scope.spawn(|| {
             let mut last = 0;
             for _ in 0..COPIES {
-                let no = inspect(backup.write().unwrap(), &moments);
+                let no = inspect(backup.write(&|| true).unwrap(), &moments);
                 assert!(no >= last, "copies do not go back");
                 last = no;
                 copies.fetch_add(1, Relaxed);
@@ -134,8 +134,13 @@ fn a_copy_is_small_and_leaves_nothing_behind() {
     while writer.upkeep(300).unwrap() == crate::store::seam::Upkeep::Again {}
     let backup = Backup::of(&writer);
     let place = dir.path().join("backup");
-    let (_, len) = backup.write().unwrap();
+    let (_, len) = backup.write(&|| true).unwrap();
     assert!(len < 600_000, "{len} bytes: what was deleted is not in it");
+    assert!(!place.exists());
+    // Nor does one that nobody wants any more.
+    let asked = AtomicU64::new(0);
+    let error = backup.write(&|| asked.fetch_add(1, Relaxed) < 1).unwrap_err();
+    assert!(error.to_string().contains("nobody waits") && asked.load(Relaxed) == 2, "{error}");
     assert!(!place.exists());
     // What a broker that was killed leaves of one is gone with the next start.
     drop((backup, writer));
