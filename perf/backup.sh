@@ -9,7 +9,6 @@ MEGABYTES=${MEGABYTES:-2000}
 RATE_MB=${RATE_MB:-20}
 PACED_SECONDS=${PACED_SECONDS:-30}
 
-figure() { awk -F '\t' -v name="$1" -v metric="$2" -v run="$RUN" '$1 == "backup" && $2 == name && $4 == run && $5 == metric { value = $6 } END { print value }' "$PERF_OUT"; }
 paced() { produce "$1" 4.3.1 beside $((RATE_MB * 1000 * PACED_SECONDS)) 1000 $((RATE_MB * 1000)) acks=all --warmup-records $((RATE_MB * 2000)); }
 
 # copy: in the third second of the produces, when they have warmed up.
@@ -33,7 +32,7 @@ for RUN in $(seq "$RUNS"); do
     own $copier
     paced during
     reap $copier || { cat "$WORK/copied"; die "no backup was made"; }
-    record during p99-ratio "$(awk -v a="$(figure during p99)" -v b="$(figure before p99)" 'BEGIN { printf "%.2f", (b > 0) ? a / b : 0 }')" x
+    record during p99-ratio "$(times "$(figure during p99)" "$(figure before p99)")" x
     record backup seconds "$(cat "$WORK/seconds")" s
     record backup size "$(stat -c %s "$WORK/copy.db" | awk '{ printf "%.0f", $1 / 1e6 }')" MB
     gone_broker

@@ -43,6 +43,8 @@ for RUN in $(seq "$RUNS"); do
     get topics-alone $TOPIC_LIST -seconds "$SECONDS_EACH"
     beside loaded
     beside slow-loris -slow "$SLOW"
+    record topics-slow-loris p99-ratio "$(times "$(figure topics-slow-loris p99)" "$(figure topics-loaded p99)")" x
+    record produce-slow-loris p99-ratio "$(times "$(figure produce-slow-loris p99)" "$(figure produce-loaded p99)")" x
     record_memory topics
     create_topic many
     first=$(date +%s%3N)

@@ -42,6 +42,10 @@ record_lines() {
     while IFS=$'\t' read -r metric value unit; do record "$1" "$metric" "$value" "$unit"; done
 }
 
+# figure CASE METRIC: the last one of this suite and run. times A B: how many times B is A.
+figure() { awk -F '\t' -v suite="$SUITE" -v name="$1" -v metric="$2" -v run="$RUN" '$1 == suite && $2 == name && $4 == run && $5 == metric { value = $6 } END { print value }' "$PERF_OUT"; }
+times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", (b > 0) ? a / b : 0 }'; }
+
 # fresh_broker KIND [FLAG...]: a new broker in an empty directory. gone_broker: stops it, removes its data and lets the disk settle.
 fresh_broker() {
     local kind=$1

@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # Space that comes back. "deletion": a cold topic is deleted while another is produced to; how long that takes, what the
 # producer feels of it against a run before, and the file against what lives, two intervals of storage.gc_interval later.
-# "retention": the largest size of the file under steady load, against the most that lived.
-#   COLD_MB=5000 RATE_MB=20 PACED_SECONDS=30 GC_SECONDS=60 STEADY_SECONDS=180 STEADY_MB=200 RUNS=1 perf/space.sh
+# "retention": the largest size of the file under steady load, against the most that lived. "burst": the largest size of it
+# while BURST_MB are written at full speed into a topic that keeps 100 MB.
+#   CASES="deletion retention burst" COLD_MB=5000 RATE_MB=20 PACED_SECONDS=60 GC_SECONDS=60 STEADY_SECONDS=180 STEADY_MB=200 \
+#   BURST_MB=1000 RUNS=1 perf/space.sh
 set -uo pipefail
 RUNS=${RUNS:-1}
 source "$(dirname "$0")/lib.sh"
 COLD_MB=${COLD_MB:-5000}
 RATE_MB=${RATE_MB:-20}
-PACED_SECONDS=${PACED_SECONDS:-30}
+CASES=${CASES:-deletion retention burst}
+PACED_SECONDS=${PACED_SECONDS:-60}
 GC_SECONDS=${GC_SECONDS:-60}
 STEADY_SECONDS=${STEADY_SECONDS:-180}
 STEADY_MB=${STEADY_MB:-200}
+BURST_MB=${BURST_MB:-1000}
 
 file_bytes() { stat -c %s "$BROKER_DIR/monolog.db"; }
-figure() { awk -F '\t' -v name="$1" -v metric="$2" -v run="$RUN" '$1 == "space" && $2 == name && $4 == run && $5 == metric { value = $6 } END { print value }' "$PERF_OUT"; }
-times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", (b > 0) ? a / b : 0 }'; }
 
 # paced CASE COMMAND...: produces at the rate; the command runs beside it from the third second on.
 paced() {
@@ -46,7 +48,7 @@ wal_watch() { # the longest the write-ahead log has been
 }
 
 deletion() {
-    local begun freed=0
+    local begun
     fresh_broker monolog -config "$WORK/config.yaml"
     create_topic cold
     create_topic live
@@ -65,7 +67,9 @@ deletion() {
     record during max-ratio "$(times "$(figure during max)" "$(figure before max)")" x
     wait_for 300 'the deletion' grep -q 'deleted batches is free again' "$BROKER_DIR.log"
     record deletion seconds "$(sed -n 's/.*free again after \([0-9.]*\) s.*/\1/p' "$BROKER_DIR.log" | tail -n 1)" s
+    begun=$(broker_cpu)
     sleep $((2 * GC_SECONDS + 2))
+    record deletion shrink-cpu "$(awk -v a="$begun" -v b="$(broker_cpu)" 'BEGIN { print b - a }')" s
     record deletion file "$(times "$(file_bytes)" "$(live_bytes live)")" "x live"
     kill -KILL $watch
     reap $watch || true
@@ -98,10 +102,28 @@ retention() {
     gone_broker
 }
 
+# At full speed, against a bound in bytes.
+burst() {
+    local most=0 now producer
+    fresh_broker monolog -config "$WORK/config.yaml"
+    kafka 4.3.1 topics --create --topic burst --config retention.bytes=100000000 >/dev/null || die "no topic"
+    produce burst 4.3.1 burst $((BURST_MB * 1000)) 1000 -1 acks=all batch.size=131072 linger.ms=5 &
+    producer=$!
+    own $producer
+    while alive $producer; do
+        now=$(file_bytes)
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.1
+    done
+    reap $producer || die "the producer failed"
+    record burst file "$(times "$most" 1000000)" MB
+    record burst live "$(times "$(live_bytes burst)" 1000000)" MB
+    gone_broker
+}
+
 begin_perf space
 printf 'storage:\n  gc_interval: %ds\nretention:\n  check_interval: 5s\n' "$GC_SECONDS" >"$WORK/config.yaml"
 for RUN in $(seq "$RUNS"); do
-    deletion
-    retention
+    for case in $CASES; do $case; done
 done
 end_perf
