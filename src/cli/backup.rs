@@ -13,7 +13,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
 
 /// The head of an answer is shorter, and so is the body of one that is no copy.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -164,14 +165,16 @@ fn write_file(part: &Path, first: &[u8], rest: &mut impl Read, len: u64) -> io::
     file.write_all(first)?;
     let left = len - first.len() as u64;
     let (mut rest, mut copied) = (rest.take(left), 0);
-    // Synced as it grows: the broker may live on the same disk, and would wait behind all of it at the end.
+    // The broker may live on the same disk, and would wait behind all of it at the end: synced as it grows, with as much rest.
     loop {
         let count = io::copy(&mut rest.by_ref().take(BACKUP_SYNC_BYTES as u64), &mut file)?;
         if count == 0 {
             break;
         }
         copied += count;
+        let begun = Instant::now();
         file.sync_data()?;
+        park_timeout(begun.elapsed());
     }
     if copied < left {
         return Err(io::Error::new(

@@ -1,7 +1,7 @@
 //! tiny_http behind the guard: takes complete requests from the private socket and answers them by `routes`, on a few threads that
 //! sleep until somebody asks. Each has a desk of its own, so each can wait for the engine.
 
-use super::copied::Copied;
+use super::copied::{Copied, give_back};
 use super::desk::Desk;
 use super::reply::Reply;
 use super::routes::{Ask, Body, answer};
@@ -40,6 +40,7 @@ fn respond(mut request: Request, site: &Site, desk: &mut Desk) {
     let Reply { status, allow, challenges, content_type, body, file, held } =
         answer(site, desk, &ask, Body { len, reader: request.as_reader() });
     let content_type = (!body.is_empty() || file.is_some()).then_some(content_type);
+    let copied = file.as_ref().and_then(|copied| Some((copied.file.try_clone().ok()?, copied.len)));
     let response = match file {
         Some(Copied { file, len }) => Response::new(StatusCode(status), Vec::new(), file, usize::try_from(len).ok(), None).boxed(),
         None => Response::from_data(body).with_status_code(StatusCode(status)).boxed(),
@@ -62,4 +63,7 @@ fn respond(mut request: Request, site: &Site, desk: &mut Desk) {
     // Whoever asked is gone when this fails.
     let _ = request.respond(response);
     drop(held);
+    if let Some((file, len)) = copied {
+        give_back(&file, len);
+    }
 }

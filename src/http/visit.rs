@@ -378,8 +378,11 @@ impl Visit {
 
     /// Writes behind the first line of the answer that the connection will close, as only the guard knows.
     fn begin(&mut self) {
+        if self.begun {
+            return;
+        }
         let unwritten = self.output.get(self.written..).unwrap_or_default();
-        if let Some(end) = unwritten.windows(2).position(|pair| pair == b"\r\n").filter(|_| !self.begun) {
+        if let Some(end) = unwritten.windows(2).position(|pair| pair == b"\r\n") {
             let at = self.written + end + 2;
             self.output.splice(at..at, *b"Connection: close\r\n");
             self.begun = true;

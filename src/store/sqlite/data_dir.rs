@@ -93,7 +93,7 @@ impl DataDir {
 
     /// Opens a copy that is complete, and says how long it is.
     pub(super) fn open_backup(&self, file: &Path) -> io::Result<(File, u64)> {
-        let file = File::open(file)?;
+        let file = File::options().read(true).write(true).open(file)?;
         let len = file.metadata()?.len();
         Ok((file, len))
     }
