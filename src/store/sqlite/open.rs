@@ -9,6 +9,7 @@ use super::open_error::OpenError;
 use super::options::Options;
 use super::recent::Recent;
 use super::shared::Shared;
+use super::trim::Cuts;
 use super::wal_scan::Scan;
 use super::writer::SqliteWriter;
 use super::{schema, wal_scan};
@@ -36,7 +37,7 @@ pub fn open(path: &Path, options: &Options) -> Result<SqliteWriter, OpenError> {
 }
 
 fn open_rest(db: Connection, dir: DataDir, scan: &Scan, options: &Options) -> Result<SqliteWriter, OpenError> {
-    let shared = Arc::new(Shared { gate: Gate::default(), recent: Recent::default(), dir });
+    let shared = Arc::new(Shared { gate: Gate::default(), recent: Recent::default(), cuts: Cuts::default(), dir });
     let checkpointer = Checkpointer::start(connection::connect(&shared.dir.database(), Role::Checkpointer)?)?;
     Ok(SqliteWriter::new(db, shared, checkpointer, scan.frames, options)?)
 }

@@ -7,6 +7,8 @@ use rusqlite::{Connection, params};
 
 /// "mnlg", in the file's header: this is a database of ours (<https://sqlite.org/pragma.html#pragma_application_id>).
 const APPLICATION_ID: i64 = 0x6d6e_6c67;
+/// The pages of the file.
+pub(super) const PAGE_BYTES: i64 = 4096;
 /// The version this program writes, in the header's user_version.
 pub(super) const VERSION: i64 = 1;
 
@@ -66,7 +68,7 @@ pub(super) fn prepare(db: &Connection, birth_cluster_id: Uuid) -> Result<(), Ope
 }
 
 fn give_birth(db: &Connection, cluster_id: Uuid) -> Result<(), OpenError> {
-    db.pragma_update(None, "page_size", 4096)?;
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
     // Makes room for incremental vacuum later; it cannot be turned on once there is a table.
     db.pragma_update(None, "auto_vacuum", 2)?;
     db.execute_batch("BEGIN IMMEDIATE")?;

@@ -1,7 +1,7 @@
 //! Gives free pages back to the file system: those beyond a tenth of the file, every so often, in short slices between
 //! commits. What stays free is used first by what comes. The file gets shorter when the write-ahead log is copied back.
-//! Where so much is deleted that the list of free pages becomes long, they go back at once: SQLite looks for a page by
-//! reading the list from its front, for each page that it gives back. Called by `writer`.
+//! Where so much is deleted that the list of free pages becomes long, and nobody is disturbed, they go back at once: SQLite
+//! looks for a page by reading the list from its front, for each page that it gives back. Called by `writer`.
 
 use crate::store::seam::StoreError;
 use rusqlite::Connection;
@@ -14,8 +14,8 @@ const BEGIN_AT: i64 = 10;
 /// ... and ends where one in so many is: a file that was given back from is not at the limit again at once.
 const END_AT: i64 = 20;
 
-/// A list of free pages that is longer, and more than is kept anyway, is made shorter before more is deleted: reading 32
-/// pages of it for one takes some microseconds, reading the 1,200 of 5 GB took a millisecond.
+/// A list of free pages that is longer, and more than is kept anyway, is better made shorter before more is deleted: reading
+/// 32 pages of it for one takes some microseconds, reading the 1,200 of 5 GB takes a millisecond.
 const LIST_PAGES_MAX: i64 = 32_768;
 
 /// When free pages are to be given back, and whether that is under way.

@@ -112,7 +112,7 @@ fn touch(db: &Connection, store: &Shared) -> Result<usize, StoreError> {
     let mut ids = {
         let _inside = store.gate.enter();
         let transaction = db.unchecked_transaction()?;
-        let mut trims = trim::trims(&transaction)?;
+        let mut trims = trim::trims(&transaction, &store.cuts)?;
         trim::first_rows(&transaction, &mut trims, ROWS_AHEAD)?
     };
     ids.sort_unstable();

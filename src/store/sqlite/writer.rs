@@ -40,6 +40,8 @@ const ROWS_COLD: usize = 16;
 const FREE_PART: i64 = 20;
 /// ... or less than so many pages: several plans' worth.
 const FREE_PAGES_ENOUGH: i64 = 4_096;
+/// Beside plans the return of free pages rests so much longer than deletes.
+const SHRINK_REST: u32 = 4;
 /// Deletions that take longer are told when they are done.
 const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
 /// What the write-ahead log keeps of a full disk.
@@ -301,10 +303,13 @@ impl SqliteWriter {
         // What comes in must not make the file longer while there is something to delete: that cannot wait.
         let is_urgent = self.trim_wanted && free <= enough;
         let rest_until_ms = self.pace.rest_until(mono_ms).filter(|_| !is_urgent);
+        let is_idle = self.last_commit_ms.is_none_or(|last| mono_ms >= last + IDLE_MS);
         match self.trim_wanted {
             _ if rest_until_ms.is_some() => {}
             // Twice what came: less would leave what is to be deleted as much as it is.
-            true if !shrink::is_list_long(free, all) => self.trim_slice(mono_ms, is_urgent.then_some(enough.min(free + 2 * came)))?,
+            true if !is_idle || !shrink::is_list_long(free, all) => {
+                self.trim_slice(mono_ms, is_urgent.then_some(enough.min(free + 2 * came)))?
+            }
             _ => self.shrink_slice(mono_ms)?,
         }
         Ok(rest_until_ms)
@@ -327,7 +332,8 @@ impl SqliteWriter {
         };
         // A quarter more than the last time, so that it is the time that ends a slice.
         let rows_max = ready.min(self.rows_trimmed + self.rows_trimmed / 4 + 16);
-        let slice = |db: &Connection, end| trim::trim_slice(db, rows_max, Goal { end, free_pages: free_pages.unwrap_or(0) });
+        let shared = Arc::clone(&self.shared);
+        let slice = |db: &Connection, end| trim::trim_slice(db, &shared.cuts, rows_max, Goal { end, free_pages: free_pages.unwrap_or(0) });
         (self.rows_trimmed, self.trim_wanted) = self.slice("deletion of old batches", mono_ms, slice)?;
         let (free, all) = shrink::pages(&self.db)?;
         self.used_pages = self.trim_wanted.then_some(all - free);
@@ -348,7 +354,10 @@ impl SqliteWriter {
     fn shrink_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
         // On a full disk everything goes back: it may be what the reserve is made of.
         let everything = self.is_short;
+        let begun = Instant::now();
         let more = self.slice("return of free pages", mono_ms, |db, end| shrink::slice(db, end, everything))?;
+        // Pages that move are written twice more, and there is no hurry.
+        self.pace.rest(mono_ms, begun.elapsed() * SHRINK_REST);
         self.shrink.go_on(more);
         Ok(())
     }
