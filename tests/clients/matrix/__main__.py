@@ -15,7 +15,7 @@ import report
 from programs import Broker, Client, Fault, Matrix, Skip, cases, projects
 
 # Clients that are played with at the same time: most of their time is waiting.
-AT_ONCE = 6
+AT_ONCE = 4
 
 
 def arguments():
@@ -52,7 +52,9 @@ def own_cases(matrix, client):
     """The cases that a client plays by itself, in one run of its program."""
     names = [case.name for case in matrix.cases if case.by == ("client" if client in matrix.players else client.name)]
     if names:
-        matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names))
+        names = matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names), again=matrix.again)
+    if names:
+        matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names, prefix="again-"))
 
 
 def second_address(matrix, client):

@@ -1,6 +1,7 @@
 """The cases of groups: members of one client join, leave, die and come back; and members of two languages share a group.
 What members said is held against the commits that were acked."""
 
+import itertools
 import signal
 
 from programs import Fault, Skip, wait_until
@@ -72,9 +73,11 @@ def rebalances(lines, kept):
 class Group:
     """A topic and a group of one case."""
 
+    number = itertools.count(1)
+
     def __init__(self, matrix, client, name, partitions=PARTITIONS, phase="groups"):
         self.matrix, self.client, self.phase = matrix, client, phase
-        self.topic = self.group = f"{client.name}-{name}"
+        self.topic = self.group = f"{client.name}-{name}-{next(Group.number)}"
         self.everyone = []
         matrix.broker.create_topic(self.topic, partitions)
 

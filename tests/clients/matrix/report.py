@@ -15,6 +15,7 @@ MASKS = [
     (re.compile(r"\b\d+(?:[.:,T-]\d+)*Z?\b"), "N"),
     (re.compile(r"\d+"), "N"),
     (re.compile(r"(N[,; ]+)+N\b"), "N"),
+    (re.compile(r"(CLIENT-[a-z-]+)-N\b"), r"\1"),
 ]
 FORM_LENGTH = 160
 
@@ -65,7 +66,7 @@ def judge_logs_again():
     path = REPORT / "monolog.tsv"
     results = {row[:2]: row for row in rows(path)}
     logged = known("monolog.logs")
-    for name, case in [key for key in results if key[1] == "log.clean"]:
+    for name, case in [(key[0], "log.clean") for key in results if key[1] == "version"]:
         outcome, detail = clean(name, [row[1:] for row in logged if row[0] == name])
         results[name, case] = (name, case, outcome, kept(detail) if outcome == "FAIL" else "")
     write(path, results.values())
