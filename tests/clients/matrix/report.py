@@ -66,7 +66,7 @@ def judge_logs_again():
     path = REPORT / "monolog.tsv"
     results = {row[:2]: row for row in rows(path)}
     logged = known("monolog.logs")
-    for name, case in [(key[0], "log.clean") for key in results if key[1] == "version"]:
+    for name, case in [key for key in results if key[1] == "log.clean"]:
         outcome, detail = clean(name, [row[1:] for row in logged if row[0] == name])
         results[name, case] = (name, case, outcome, kept(detail) if outcome == "FAIL" else "")
     write(path, results.values())
