@@ -32,7 +32,7 @@ admin_tool() {
 admin_mask() {
     sed -E -e '/^[[:space:]]+at |^Caused by:|^[[:space:]]*\.\.\. [0-9]+ more/d' -e "s#$BROKER_DIR#DIR#g" -e 's/(TopicId: )[^[:space:]]+/\1ID/' \
         -e "s/(127\.0\.0\.1|localhost):$PORT/HOST/g" -e 's/(Cluster ID: |ClusterId:[[:space:]]*).*/\1ID/' -e 's/"size":[1-9][0-9]*/"size":SIZE/g' \
-        -e "s/ $PORT( |$)/ PORT\\1/g" -e 's/Epoch: [0-9]+$/Epoch: N/' -e 's/^[0-9:,]+ (ERROR)/\1/' -e 's/min\.insync\.replicas=1,//; s/, DEFAULT_CONFIG:log\.retention\.ms=[0-9]+//' -e 's/[[:space:]]+/ /g' -e 's/ $//' -e '/^$/d'
+        -e "s/ $PORT( |$)/ PORT\\1/g" -e 's/Epoch: [0-9]+$/Epoch: N/' -e 's/^[0-9:,]+ (ERROR)/\1/' -e 's/(consumer-[a-z]+-[0-9]+)-[0-9a-f]{8}-[0-9a-f-]{27}/\1-ID/g' -e 's/min\.insync\.replicas=1,//; s/, DEFAULT_CONFIG:log\.retention\.ms=[0-9]+//' -e 's/[[:space:]]+/ /g' -e 's/ $//' -e '/^$/d'
 }
 
 # step NAME TOOL ARG...: what the tool says is what Apache Kafka said.
@@ -62,6 +62,66 @@ step_lines() { # NAME PATTERN TOOL ARG...
 
 admin_reads() { # GROUP COUNT
     expect_same "$1 read" "$2" "$(TOOL_SECONDS=40 JAVA_LOG=ERROR kafka 4.3.1 console-consumer --topic one --group "$1" --max-messages "$2" --command-property auto.offset.reset=earliest 2>/dev/null | wc -l)"
+}
+
+# A member that stays, so that its group is not empty.
+admin_member_joins() {
+    local JAVA
+    JAVA_LOG=INFO java_command 4.3.1 GroupMember
+    "${JAVA[@]}" --bootstrap-server "$BOOTSTRAP" living one >"$WORK/living.said" 2>"$WORK/living.err" &
+    LIVING_PID=$!
+    own $LIVING_PID
+    wait_for 45 'the last record read by a member' grep -q '^record one-0 12 ' "$WORK/living.said" && admin_committed living 13
+}
+
+# The offset is there a moment after the record.
+admin_committed() { wait_for 20 "$1 at $2" admin_stands_at "$1" "$2" && say "$1 has read up to $2"; }
+admin_stands_at() { admin_tool consumer-groups --describe --group "$1" | grep -q -E "^$1 +one +0 +$2 "; }
+
+admin_member_leaves() { kill -TERM "$LIVING_PID" && { reap "$LIVING_PID"; expect_same 'it said' closed "$(tail -n 1 "$WORK/living.said")"; }; }
+
+# Three more records after a moment that is noted; a time is UTC for the tool.
+admin_later_records() {
+    sleep 0.1
+    MOMENT=$(date -u +%Y-%m-%dT%H:%M:%S.%3N)
+    sleep 0.1
+    produce_lines 4.3.1 one 11 12 13
+}
+
+# What resetting, deleting and deleting offsets say beyond the usual ways, of groups without members.
+admin_groups_without_members() {
+    local reset=(consumer-groups --group readers --reset-offsets)
+    check "groups: later records" admin_later_records
+    check "groups: reset to a moment" step group-moment "${reset[@]}" --topic one --to-datetime "$MOMENT" --execute
+    check "groups: reset to a time to come" step group-future "${reset[@]}" --topic one --to-datetime 2999-01-01T00:00:00.000 --execute
+    check "groups: reset by a duration" step group-duration "${reset[@]}" --topic one --by-duration P1D --execute
+    check "groups: shift beyond the end" step_lines group-beyond '^(GROUP|readers)' "${reset[@]}" --topic one:0 --shift-by 100 --execute
+    check "groups: shift before the beginning" step_lines group-before '^(GROUP|readers)' "${reset[@]}" --topic one:0 --shift-by -100 --execute
+    check "groups: reset to an offset beyond the end" step_lines group-offset-beyond '^(GROUP|readers)' "${reset[@]}" --topic one --to-offset 100 --execute
+    check "groups: a dry run changes nothing" step group-dry "${reset[@]}" --all-topics --to-earliest --dry-run
+    check "groups: export where it stands" step group-export "${reset[@]}" --topic one --to-current --export
+    printf '"one",0,7\n' >"$WORK/offsets.csv"
+    check "groups: reset from a file" step group-file "${reset[@]}" --from-file "$WORK/offsets.csv" --execute
+    check "groups: a partition that is not there" step_lines group-no-partition 'Error|Exception|^(GROUP|readers)' "${reset[@]}" --topic one:7 --to-earliest --execute
+    check "groups: reset of one that is not there" step group-new consumer-groups --group fresh --reset-offsets --topic one --to-latest --execute
+    check "groups: delete offsets of a topic that is not there" step group-no-topic consumer-groups --group fresh --delete-offsets --topic nope
+    check "groups: delete offsets of a group that is not there" step group-no-group consumer-groups --group nobody --delete-offsets --topic one
+    check "groups: describe one that is not there" step group-nobody consumer-groups --group nobody --describe
+}
+
+# The same with a member that is there: what would pull the ground from under it is refused.
+admin_groups_with_a_member() {
+    local living=(consumer-groups --group living)
+    check "groups: a member joins" admin_member_joins
+    check "groups: describe with a member" step living-describe "${living[@]}" --describe
+    check "groups: its members" step living-members "${living[@]}" --describe --members --verbose
+    check "groups: its state" step living-state "${living[@]}" --describe --state
+    check "groups: resetting is refused" step living-reset "${living[@]}" --reset-offsets --topic one --to-earliest --execute
+    check "groups: deleting is refused" step living-delete "${living[@]}" --delete
+    check "groups: deleting what is read is refused" step living-delete-offsets "${living[@]}" --delete-offsets --topic one
+    check "groups: deleting what nobody reads is not" step living-delete-others "${living[@]}" --delete-offsets --topic adm
+    check "groups: the member leaves" admin_member_leaves
+    check "groups: both are deleted" step_lines living-deleted 'successful|Error' consumer-groups --group living --group fresh --delete
 }
 
 # Apache Kafka writes log starts down once a minute, so that only monolog is held to this.
@@ -121,6 +181,8 @@ admin() {
     check "groups: reset to an offset" step group-offset "${groups[@]}" --reset-offsets --topic one --to-offset 8 --execute
     check "groups: reset to a time" step group-time "${groups[@]}" --reset-offsets --topic one --to-datetime 2000-01-01T00:00:00.000 --execute
     check "groups: reset to the latest" step group-latest "${groups[@]}" --reset-offsets --topic one --to-latest --execute
+    admin_groups_without_members
+    admin_groups_with_a_member
     check "groups: delete its offsets" step group-delete-offsets "${groups[@]}" --delete-offsets --topic one
     check "groups: delete" step group-delete "${groups[@]}" --delete
     check "groups: what is gone is gone" step group-gone "${groups[@]}" --delete
