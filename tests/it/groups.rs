@@ -346,7 +346,8 @@ fn a_lost_connection_is_no_leave(target: &Target) {
     settle(&mut [&mut first, &mut second]);
 }
 
-fn describe(member: &mut Member, version: i16) -> DescribedGroup {
+/// What one is told of this member's group.
+pub fn describe(member: &mut Member, version: i16) -> DescribedGroup {
     member.client.pin(ApiKey::DescribeGroups, version);
     let request = DescribeGroupsRequest { groups: vec![member.group.clone()], include_authorized_operations: false };
     one(member.client.describe_groups(request).unwrap().groups)

@@ -12,6 +12,7 @@ mod configs;
 mod configs_alter;
 mod fetch;
 mod groups;
+mod groups_completing;
 mod groups_static;
 mod http;
 mod http_api;
@@ -93,6 +94,7 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
     [
         groups::CASES,
         groups_static::CASES,
+        groups_completing::CASES,
         librdkafka::CASES,
         bad_input::CASES,
         sessions::CASES,

@@ -131,7 +131,8 @@ fn several_groups_at_once(target: &Target) {
     }
 }
 
-fn commit_as(member: &mut Member, topic: &Topic, offset: i64) -> ErrorCode {
+/// Commits as this member; what became of it.
+pub fn commit_as(member: &mut Member, topic: &Topic, offset: i64) -> ErrorCode {
     let topics = vec![OffsetCommitRequestTopic {
         name: topic.name.clone(),
         topic_id: topic.id,
