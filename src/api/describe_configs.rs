@@ -1,7 +1,7 @@
 //! DescribeConfigs: what topics and this broker are set to, and where each value comes from.
 //! Versions: from 1 on with synonyms, from 3 on with kinds and documentation; the encoder leaves out what a version lacks.
 
-use super::{Call, MALFORMED};
+use super::{AnswerRoom, Call, MALFORMED};
 use crate::base::ids::PlanNo;
 use crate::base::limits::DESCRIBED_AGAIN_MAX;
 use crate::base::text::Text;
@@ -12,13 +12,16 @@ use crate::state::State;
 use crate::state::broker::NODE_ID;
 use crate::state::configs::{Entry, of_broker, of_topic};
 use crate::state::effects::Effects;
+use crate::state::topics::Topic;
 use crate::wire::error_code::ErrorCode;
+use crate::wire::field::Field;
 use crate::wire::message::Response;
 use crate::wire::message::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult,
     DescribeConfigsSynonym,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 // The types of `ConfigResource.Type`.
 const TOPIC: i8 = 2;
@@ -28,6 +31,7 @@ const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 type Refused = (ErrorCode, Option<String>);
+type Configs = Arc<Vec<DescribeConfigsResourceResult>>;
 
 /// Answers once everything that is told is on disk.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DescribeConfigsRequest) {
@@ -37,7 +41,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     let mut after = PlanNo::COMMITTED;
     let (mut seen, mut again) = (BTreeSet::new(), 0);
     let mut results = Vec::with_capacity(request.resources.len());
-    for resource in request.resources {
+    let mut teller = Teller { state, peer: &call.peer, request: &request, room: AnswerRoom::new(state), plain: None };
+    for resource in &request.resources {
         let found = match unknown {
             Some(_) => Err((ErrorCode::INVALID_REQUEST, Some(MALFORMED.to_owned()))),
             None => {
@@ -46,37 +51,88 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
                 if again > DESCRIBED_AGAIN_MAX {
                     Err((ErrorCode::INVALID_REQUEST, Some("The same resources are asked for too often in one request.".to_owned())))
                 } else {
-                    find(state, &call.peer, &resource, &mut after)
+                    find(state, resource, &mut after)
                 }
             }
         };
-        results.push(match found {
-            Ok(entries) => {
-                let wanted = resource.configuration_keys.filter(|keys| !keys.is_empty());
-                let is_wanted = |entry: &Entry| wanted.as_ref().is_none_or(|keys| keys.iter().any(|key| *key == *entry.name));
-                let read_only = resource.resource_type == BROKER;
-                let result = |entry| tell(entry, read_only, request.include_synonyms, request.include_documentation);
-                DescribeConfigsResult {
-                    resource_type: resource.resource_type,
-                    resource_name: resource.resource_name,
-                    configs: entries.into_iter().filter(is_wanted).map(result).collect(),
-                    ..DescribeConfigsResult::default()
-                }
-            }
+        results.push(match found.and_then(|source| teller.configs(resource, source)) {
+            Ok(configs) => DescribeConfigsResult {
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name.clone(),
+                configs,
+                ..DescribeConfigsResult::default()
+            },
             Err((error_code, message)) => DescribeConfigsResult {
                 error_code,
                 // Kafka has an empty message where it has none.
                 error_message: Some(Text::from(message.unwrap_or_default())),
                 resource_type: resource.resource_type,
-                resource_name: resource.resource_name,
-                configs: Vec::new(),
+                resource_name: resource.resource_name.clone(),
+                configs: Arc::default(),
             },
         });
     }
     fx.reply_after(call.to, after, Response::DescribeConfigs(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() }));
 }
 
-fn find(state: &State, peer: &Peer, resource: &DescribeConfigsResource, after: &mut PlanNo) -> Result<Vec<Entry>, Refused> {
+/// Whose configs are to be told.
+enum Source<'a> {
+    Topic(&'a Topic),
+    Broker,
+    /// The defaults of the whole cluster that were set while it ran: there are none.
+    Cluster,
+}
+
+/// What the answer is made with.
+struct Teller<'a> {
+    state: &'a State,
+    peer: &'a Peer,
+    request: &'a DescribeConfigsRequest,
+    room: AnswerRoom,
+    /// What a topic without overrides shows, and its size on the wire: the same for all, and made once.
+    plain: Option<(Configs, usize)>,
+}
+
+impl Teller<'_> {
+    /// The configs that are asked for, or the error where they are too many.
+    fn configs(&mut self, resource: &DescribeConfigsResource, source: Source) -> Result<Configs, Refused> {
+        let wanted = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
+        let is_plain = wanted.is_none() && matches!(source, Source::Topic(topic) if topic.configs.is_empty());
+        let refused = || (ErrorCode::INVALID_REQUEST, Some(AnswerRoom::REFUSED.to_string()));
+        if let Some((configs, bytes)) = self.plain.as_ref().filter(|_| is_plain) {
+            return if self.room.take_bytes(*bytes) { Ok(configs.clone()) } else { Err(refused()) };
+        }
+        let entries = match source {
+            Source::Topic(topic) => of_topic(&topic.configs, &self.state.broker),
+            Source::Broker => of_broker(&self.state.broker, self.peer),
+            Source::Cluster => Vec::new(),
+        };
+        let read_only = resource.resource_type == BROKER;
+        let is_wanted = |entry: &Entry| wanted.is_none_or(|keys| keys.iter().any(|key| *key == *entry.name));
+        let result = |entry| tell(entry, read_only, self.request.include_synonyms, self.request.include_documentation);
+        let mut configs: Vec<_> = entries.into_iter().filter(is_wanted).map(result).collect();
+        configs.shrink_to_fit();
+        if !self.room.take(&configs) {
+            return Err(refused());
+        }
+        let bytes = configs.iter().map(encoded_bytes).sum();
+        let configs = Arc::new(configs);
+        if is_plain {
+            self.plain = Some((configs.clone(), bytes));
+        }
+        Ok(configs)
+    }
+}
+
+/// About what an entry takes on the wire: its texts, and a few bytes beside each.
+fn encoded_bytes(entry: &DescribeConfigsResourceResult) -> usize {
+    const BESIDE_BYTES: usize = 10;
+    let synonyms = entry.synonyms.iter().map(|synonym| synonym.heap_bytes() + BESIDE_BYTES).sum::<usize>();
+    let texts = entry.name.heap_bytes() + entry.value.heap_bytes() + entry.documentation.heap_bytes();
+    texts + synonyms + BESIDE_BYTES
+}
+
+fn find<'a>(state: &'a State, resource: &DescribeConfigsResource, after: &mut PlanNo) -> Result<Source<'a>, Refused> {
     let name = &resource.resource_name;
     let invalid = |message: String| (ErrorCode::INVALID_REQUEST, Some(message));
     match resource.resource_type {
@@ -87,12 +143,11 @@ fn find(state: &State, peer: &Peer, resource: &DescribeConfigsResource, after: &
                 return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
             };
             *after = (*after).max(topic.changed_in);
-            Ok(of_topic(&topic.configs, &state.broker))
+            Ok(Source::Topic(topic))
         }
-        // The defaults of the whole cluster that were set while it ran: there are none.
-        BROKER if name.is_empty() => Ok(Vec::new()),
+        BROKER if name.is_empty() => Ok(Source::Cluster),
         BROKER => match name.parse::<i32>() {
-            Ok(NODE_ID) => Ok(of_broker(&state.broker, peer)),
+            Ok(NODE_ID) => Ok(Source::Broker),
             Ok(_) => Err(invalid(format!("Unexpected broker id, expected {NODE_ID} or empty string, but received {name}"))),
             Err(_) => Err(invalid(format!("Broker id must be an integer, but it is: {name}"))),
         },
@@ -208,5 +263,21 @@ mod tests {
         assert_eq!(world.answered(), None);
         world.commit();
         assert!(world.answered().is_some());
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_answer_is_refused_from_there_on() {
+        let mut world = World::cramped(64 << 10);
+        let names: Vec<String> = (0..20).map(|number| format!("t{number}")).collect();
+        world.create(&names.iter().map(|name| wanted(name, 1, &[])).collect::<Vec<_>>());
+        let all = || names.iter().map(|name| resource(2, name, None)).collect::<Vec<_>>();
+        let told = ask(&mut world, all(), false);
+        assert!(told.iter().all(|one| one.configs.len() == 33), "those without overrides share theirs");
+        let mut other = World::cramped(64 << 10);
+        other.create(&names.iter().map(|name| wanted(name, 1, &[("retention.ms", "7")])).collect::<Vec<_>>());
+        let told = ask(&mut other, all(), false);
+        let fitting = told.iter().take_while(|one| one.error_code == ErrorCode::NONE && one.configs.len() == 33).count();
+        assert!((1..20).contains(&fitting), "{fitting}");
+        assert!(told[fitting..].iter().all(|one| one.error_code == ErrorCode::INVALID_REQUEST && one.configs.is_empty()));
     }
 }

@@ -1,7 +1,7 @@
 //! DescribeGroups 0-6: what state groups are in and who is in them. From version 6 a group that is not there is an error
 //! (KIP-1043), before that it is "Dead". Version 3 tells what the caller may do, 4 knows static members.
 
-use super::{Call, operations};
+use super::{AnswerRoom, Call, operations};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::State;
@@ -14,6 +14,7 @@ use crate::wire::message::describe_groups::{DescribeGroupsRequest, DescribeGroup
 /// Answers when all that it shows is stored.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DescribeGroupsRequest) {
     let mut after = state.groups.removed_in();
+    let mut room = AnswerRoom::new(state);
     let describe_one = |group_id: &Text| {
         let group = state.groups.get(group_id);
         after = after.max(group.map(Group::changed_in).unwrap_or_default());
@@ -21,7 +22,15 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
         if request.include_authorized_operations && described.error_code == ErrorCode::NONE {
             described.authorized_operations = operations::GROUP;
         }
-        described
+        if room.take(&described) {
+            return described;
+        }
+        DescribedGroup {
+            error_code: ErrorCode::INVALID_REQUEST,
+            error_message: Some(AnswerRoom::REFUSED),
+            group_id: group_id.clone(),
+            ..DescribedGroup::default()
+        }
     };
     let groups = request.groups.iter().map(describe_one).collect();
     fx.reply_after(call.to, after, Response::DescribeGroups(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() }));
@@ -175,5 +184,17 @@ mod tests {
         assert_eq!((left.error_code, left.members.len()), (ErrorCode::NONE, 0));
         assert_eq!(leave(0, &member_id, "g").error_code, ErrorCode::UNKNOWN_MEMBER_ID);
         assert_eq!(&*describe_g(&mut world, 0).group_state, "Empty");
+    }
+
+    #[test]
+    fn a_group_cannot_be_named_until_the_answer_is_beyond_all_memory() {
+        let mut world = World::cramped(8 << 10);
+        join(&mut world);
+        let request = DescribeGroupsRequest { groups: vec![Text::from("g"); 50], include_authorized_operations: true };
+        handle(&mut world.state, &mut world.fx, world.now, call(6), request);
+        let groups = answer!(world, DescribeGroups).groups;
+        let fitting = groups.iter().take_while(|group| group.members.len() == 1).count();
+        assert!((1..50).contains(&fitting), "{fitting}");
+        assert!(groups[fitting..].iter().all(|group| group.error_code == ErrorCode::INVALID_REQUEST && group.members.is_empty()));
     }
 }

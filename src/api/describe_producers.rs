@@ -1,7 +1,7 @@
 //! DescribeProducers: the idempotent producers that partitions remember (KIP-664).
 //! Versions: there is one. There are no transactions, hence no coordinator epoch and no open transaction.
 
-use super::Call;
+use super::{AnswerRoom, Call};
 use crate::base::ids::PlanNo;
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -19,6 +19,7 @@ use crate::wire::message::describe_producers::{
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: DescribeProducersRequest) {
     let mut after = PlanNo::COMMITTED;
     let mut topics = Vec::with_capacity(request.topics.len());
+    let mut room = AnswerRoom::new(state);
     for asked in request.topics {
         let topic = state.topics.by_name(&asked.name);
         after = after.max(topic.map_or_else(|| state.topics.missing_name(&asked.name), |topic| topic.created_in));
@@ -27,7 +28,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
             let Some(partition) = partition else { return unknown(&asked.name, partition_index) };
             after = after.max(partition.written_in());
             let active_producers = partition.producer_rows().iter().map(describe).collect();
-            PartitionResponse { partition_index, active_producers, ..PartitionResponse::default() }
+            let described = PartitionResponse { partition_index, active_producers, ..PartitionResponse::default() };
+            if room.take(&described) { described } else { failed(partition_index, ErrorCode::INVALID_REQUEST, AnswerRoom::REFUSED) }
         };
         topics.push(TopicResponse { partitions: asked.partition_indexes.into_iter().map(describe).collect(), name: asked.name });
     }
@@ -40,7 +42,11 @@ fn unknown(topic: &Text, partition_index: i32) -> PartitionResponse {
         Err(message) => (ErrorCode::INVALID_TOPIC_EXCEPTION, message),
         Ok(()) => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.".to_owned()),
     };
-    PartitionResponse { partition_index, error_code, error_message: Some(Text::from(message)), ..PartitionResponse::default() }
+    failed(partition_index, error_code, Text::from(message))
+}
+
+fn failed(partition_index: i32, error_code: ErrorCode, message: Text) -> PartitionResponse {
+    PartitionResponse { partition_index, error_code, error_message: Some(message), ..PartitionResponse::default() }
 }
 
 fn describe(row: &ProducerRow) -> ProducerState {
@@ -87,5 +93,16 @@ mod tests {
         assert_eq!(told.iter().map(|one| one.error_code.0).collect::<Vec<_>>(), [0, 0, 3]);
         assert_eq!(ask(&mut world, "nope", &[0])[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         assert_eq!(ask(&mut world, "a b", &[0])[0].error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
+
+    #[test]
+    fn a_partition_cannot_be_named_until_the_answer_is_beyond_all_memory() {
+        let mut world = World::cramped(8 << 10);
+        world.create(&[wanted("t", 1, &[])]);
+        world.fill_as("t", 0, 1, 7);
+        let told = ask(&mut world, "t", &[0; 200]);
+        let fitting = told.iter().take_while(|partition| partition.active_producers.len() == 1).count();
+        assert!((1..200).contains(&fitting), "{fitting}");
+        assert!(told[fitting..].iter().all(|one| one.error_code == ErrorCode::INVALID_REQUEST && one.active_producers.is_empty()));
     }
 }

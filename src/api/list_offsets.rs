@@ -128,7 +128,7 @@ impl Sheet {
         for (topic, partition) in self.doubtful {
             self.response.topics[topic].partitions[partition].error_code = ErrorCode::LEADER_NOT_AVAILABLE;
         }
-        fx.cold(ColdJob::Offsets(Box::new(ColdOffsets { to: call.to, response: self.response, lookups: self.lookups })));
+        fx.cold(ColdJob::Offsets(Box::new(ColdOffsets { to: call.to, response: self.response, lookups: self.lookups, charge: None })));
     }
 }
 

@@ -51,6 +51,7 @@ use crate::mail::input::{Peer, ReplyTo};
 use crate::state::State;
 use crate::state::effects::Effects;
 use crate::state::group::turn::Caller;
+use crate::wire::field::Field;
 use crate::wire::message::Request;
 use std::sync::Arc;
 
@@ -82,6 +83,32 @@ impl Call {
             client_id: self.client_id.clone().unwrap_or_default(),
             client_host: self.peer.host.clone(),
         }
+    }
+}
+
+/// How much memory one answer may still take: `limits.memory` for all of it. What a request names beyond that is refused, so that a
+/// short request for what is large, or for the same thing again and again, cannot take more than there is.
+pub(crate) struct AnswerRoom(usize);
+
+impl AnswerRoom {
+    /// What an entry that is refused says, where it can say something.
+    pub(crate) const REFUSED: Text = Text::from_static("Too much for one answer, by limits.memory: ask for less at a time.");
+
+    /// For a new answer.
+    pub(crate) fn new(state: &State) -> AnswerRoom {
+        AnswerRoom(state.broker.memory.limit_bytes())
+    }
+
+    /// Takes the room for an entry; false when there is not so much. For a moment it is there twice: as it is, and encoded.
+    pub(crate) fn take(&mut self, entry: &impl Field) -> bool {
+        self.take_bytes(2 * entry.heap_bytes())
+    }
+
+    /// Takes so many bytes, if they are there.
+    pub(crate) fn take_bytes(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 //! topics means all; 5 tells the leader epoch, 7 asks for stable offsets only (there are no transactions that could be undecided),
 //! 9 names a KIP-848 member (classic groups have none, as in Kafka it is not looked at), 10 names topics by id.
 
-use super::Call;
+use super::{AnswerRoom, Call};
 use crate::base::ids::PlanNo;
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -25,8 +25,12 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     let (asked, is_single) = if call.api_version < 8 { (vec![as_group(request)], true) } else { (request.groups, false) };
     let mut after = PlanNo::COMMITTED;
     let mut groups = Vec::with_capacity(asked.len());
+    let mut room = AnswerRoom::new(state);
     for group in &asked {
-        groups.push(fetch(state, call.api_version, group, &mut after));
+        let fetched = fetch(state, call.api_version, group, &mut after);
+        let refused =
+            || OffsetFetchResponseGroup { group_id: group.group_id.clone(), topics: Vec::new(), error_code: ErrorCode::INVALID_REQUEST };
+        groups.push(if room.take(&fetched) { fetched } else { refused() });
     }
     if !fx.is_committed(after) {
         for group in &asked {
@@ -34,8 +38,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
         }
     }
     let response = if is_single {
-        let topics = groups.pop().unwrap_or_default().topics.into_iter().map(as_single).collect();
-        OffsetFetchResponse { topics, ..OffsetFetchResponse::default() }
+        let OffsetFetchResponseGroup { topics, error_code, .. } = groups.pop().unwrap_or_default();
+        OffsetFetchResponse { topics: topics.into_iter().map(as_single).collect(), error_code, ..OffsetFetchResponse::default() }
     } else {
         OffsetFetchResponse { groups, ..OffsetFetchResponse::default() }
     };
@@ -247,5 +251,20 @@ mod tests {
             assert!(world.answered().is_some());
             commit(&mut world, 0);
         }
+    }
+
+    #[test]
+    fn a_group_cannot_be_named_until_the_answer_is_beyond_all_memory() {
+        let mut world = World::cramped(8 << 10);
+        world.create(&[wanted("t", 2, &[])]);
+        commit(&mut world, 1);
+        world.commit();
+        let group = OffsetFetchRequestGroup { group_id: Text::from("g"), topics: None, ..OffsetFetchRequestGroup::default() };
+        let request = OffsetFetchRequest { groups: vec![group; 100], ..OffsetFetchRequest::default() };
+        handle(&mut world.state, &mut world.fx, world.now, call(8), request);
+        let groups = answer!(world, OffsetFetch).groups;
+        let fitting = groups.iter().take_while(|group| group.topics.len() == 1).count();
+        assert!((1..100).contains(&fitting), "{fitting}");
+        assert!(groups[fitting..].iter().all(|group| group.error_code == ErrorCode::INVALID_REQUEST && group.topics.is_empty()));
     }
 }

@@ -128,12 +128,12 @@ impl ProduceWork {
         let entry_plans = std::mem::take(&mut self.entry_plans);
         let mut entries = response.responses.iter().flat_map(|topic| &topic.partition_responses);
         if self.request.acks != 0 {
-            fx.hold(self.after, Held { to, response: Some(Response::Produce(response)), entry_plans });
+            fx.hold(self.after, Held { to, response: Some(Response::Produce(response)), entry_plans, charge: None });
         } else if entries.any(|entry| entry.error_code.is_error()) {
             // So that the producer, which gets no answer, notices and asks for metadata again.
             fx.close(to.conn);
         } else {
-            fx.hold(self.after, Held { to, response: None, entry_plans });
+            fx.hold(self.after, Held { to, response: None, entry_plans, charge: None });
         }
     }
 }

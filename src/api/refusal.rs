@@ -18,7 +18,7 @@ const MESSAGE: Text = Text::from_static("The broker could not store this on its 
 
 /// Answers `held` with its error form; `from` is the first plan that was refused. An acks=0 Produce closes its connection.
 pub fn refuse(held: Held, from: PlanNo, fx: &mut Effects) {
-    let Held { to, response, entry_plans } = held;
+    let Held { to, response, entry_plans, .. } = held;
     match response {
         Some(mut response) => {
             spoil(&mut response, &entry_plans, from);
@@ -70,7 +70,7 @@ fn spoil(response: &mut Response, entry_plans: &[PlanNo], from: PlanNo) {
         Response::DescribeConfigs(describe) => describe.results.iter_mut().for_each(|result| {
             result.error_code = STORAGE;
             result.error_message = Some(MESSAGE);
-            result.configs.clear();
+            result.configs = Default::default();
         }),
         Response::DescribeTopicPartitions(describe) => describe.topics.iter_mut().for_each(|topic| {
             topic.error_code = STORAGE;
@@ -199,9 +199,9 @@ mod tests {
 
     /// The error form of an answer that waited for a refused plan, as it prints.
     fn refused(response: Response) -> String {
-        let mut fx = Effects::new();
+        let mut fx = Effects::default();
         let to = ReplyTo { conn: Default::default(), seq: 0 };
-        refuse(Held { to, response: Some(response), entry_plans: Vec::new() }, PlanNo(1), &mut fx);
+        refuse(Held { to, response: Some(response), entry_plans: Vec::new(), charge: None }, PlanNo(1), &mut fx);
         match fx.take_outputs().remove(0) {
             Output::Answer { response: Some(response), .. } => format!("{response:?}"),
             other => panic!("not an answer: {other:?}"),

@@ -1,6 +1,7 @@
 //! For the tests of handlers: a small world of state, effects and a clock, whose plans are committed by hand.
 
 use super::Call;
+use crate::base::budget::Budget;
 use crate::base::ids::ConnId;
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -31,9 +32,14 @@ impl World {
         World::with(crate::state::topics::tests::broker())
     }
 
+    /// A world whose answers may take so much memory, in bytes.
+    pub fn cramped(answer_bytes: usize) -> World {
+        World::with(Broker { memory: Budget::new(answer_bytes), ..crate::state::topics::tests::broker() })
+    }
+
     pub fn with(broker: Broker) -> World {
         let now = Now { wall_ms: 1_700_000_000_000, mono_ms: 1_000 };
-        World { state: State::load(&Image::default(), broker, 7, now), fx: Effects::new(), now }
+        World { state: State::load(&Image::default(), broker, 7, now), fx: Effects::default(), now }
     }
 
     /// Commits the plan being filled, with everything that waited for it; gives back its operations.
@@ -81,7 +87,7 @@ impl World {
         assert!(outputs.len() <= 1, "one answer at a time: {outputs:?}");
         outputs.into_iter().next().map(|output| match output {
             Output::Answer { response: Some(response), .. } => response,
-            Output::Cold(ColdJob::Volume(_, response)) => Response::DescribeLogDirs(*response),
+            Output::Cold(ColdJob::Volume(_, response, _)) => Response::DescribeLogDirs(*response),
             other => panic!("not an answer: {other:?}"),
         })
     }

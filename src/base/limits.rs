@@ -5,10 +5,21 @@ pub const MIB: usize = 1024 * 1024;
 
 /// Largest frame: Kafka's `socket.request.max.bytes`.
 pub const REQUEST_BYTES_MAX: usize = 100 * MIB;
-/// What the arrays of one decoded request may take: the most partitions and topics a request can name fit in several times.
+/// What the arrays of one decoded request may take: an eighth of the memory budget, but at least what it takes to name all topics and
+/// partitions that a broker has by default
+pub const DECODED_BYTES_MIN: usize = 4 * MIB;
+/// ... and at most this.
 pub const DECODED_BYTES_MAX: usize = 16 * MIB;
+/// What a request takes on its way to the engine beside its frame: its envelope, its place in the mailbox, and short lists.
+pub const ENVELOPE_BYTES: usize = 1024;
+/// How much of that is for lists; longer ones are charged as they are.
+pub const LISTS_FREE_BYTES: usize = 512;
+/// Answers, and fetches that wait, which take less than this are not charged for: nearly all. A connection has one at a time.
+pub const ANSWER_FREE_BYTES: usize = 1024;
 /// Frames up to this size may use the reserved quarter of the memory budget, so that heartbeats pass when the rest is full.
 pub const SMALL_FRAME_BYTES: usize = 16 * 1024;
+/// Frames up to this size may use all of that quarter, others half of it.
+pub const TINY_FRAME_BYTES: usize = 1024;
 /// Default of the memory budget, when a quarter of the machine (or cgroup) is more than this.
 pub const MEMORY_BYTES_DEFAULT: usize = 32 * MIB;
 /// A frame that grows slower than this per second is closed first when the budget is exhausted.
@@ -26,7 +37,7 @@ pub const REACTORS_MAX: usize = 8;
 pub const PLAN_BYTES_MAX: usize = MIB;
 /// ... or at so many batches.
 pub const PLAN_BATCHES_MAX: usize = 1_000;
-/// ... or at so many other operations.
+/// ... or at so many other operations; where one has more, requests with long lists wait for the next.
 pub const PLAN_OPS_MAX: usize = 10_000;
 
 /// Broker cap on one fetch answer: Kafka's is 55 MiB, ours fits the budget.

@@ -130,7 +130,7 @@ mod tests {
         let topic = FetchableTopicResponse { partitions: (0..2).map(data).collect(), ..FetchableTopicResponse::default() };
         let response = FetchResponse { responses: vec![topic], ..FetchResponse::default() };
         let to = ReplyTo { conn: Default::default(), seq: 0 };
-        ColdFetch { to, response, ranges, max_bytes }
+        ColdFetch { to, response, ranges, max_bytes, charge: None }
     }
 
     fn run(reader: &mut dyn Reader, job: ColdFetch, budget: &Budget) -> Vec<PartitionData> {

@@ -107,7 +107,7 @@ mod tests {
         let topic = ListOffsetsTopicResponse { partitions: vec![ListOffsetsPartitionResponse::default()], ..Default::default() };
         let response = ListOffsetsResponse { topics: vec![topic], ..Default::default() };
         let lookups = vec![ColdLookup { topic: 0, partition: 0, part: PART, from, until, target, leader_epoch: 3 }];
-        match complete(reader, ColdOffsets { to: ReplyTo { conn: Default::default(), seq: 0 }, response, lookups }) {
+        match complete(reader, ColdOffsets { to: ReplyTo { conn: Default::default(), seq: 0 }, response, lookups, charge: None }) {
             Response::ListOffsets(mut response) => response.topics.remove(0).partitions.remove(0),
             other => panic!("not a ListOffsets: {other:?}"),
         }

@@ -8,7 +8,7 @@ pub mod pool;
 mod testing;
 mod volume;
 
-use crate::base::budget::Budget;
+use crate::base::budget::{Budget, Charge};
 use crate::mail::cold::ColdJob;
 use crate::mail::input::{Input, ReplyTo};
 use crate::store::plan::BatchRow;
@@ -20,8 +20,8 @@ use crate::wire::message::Response;
 /// What became of a job.
 #[derive(Debug)]
 pub enum Answered {
-    /// A request is answered: for the reactor that owns its connection.
-    Reactor(ReplyTo, Response),
+    /// A request is answered: for the reactor that owns its connection, with what pays for the answer where it is long.
+    Reactor(ReplyTo, Response, Option<Charge>),
     /// Mail for the engine.
     Engine(Input),
 }
@@ -29,9 +29,15 @@ pub enum Answered {
 /// Does a job.
 pub fn complete(reader: &mut dyn Reader, job: ColdJob, budget: &Budget) -> Answered {
     match job {
-        ColdJob::Fetch(job) => Answered::Reactor(job.to, fetch::complete(reader, *job, budget)),
-        ColdJob::Offsets(job) => Answered::Reactor(job.to, lookup::complete(reader, *job)),
-        ColdJob::Volume(to, response) => Answered::Reactor(to, volume::complete(reader, *response)),
+        ColdJob::Fetch(mut job) => {
+            let charge = job.charge.take();
+            Answered::Reactor(job.to, fetch::complete(reader, *job, budget), charge)
+        }
+        ColdJob::Offsets(mut job) => {
+            let charge = job.charge.take();
+            Answered::Reactor(job.to, lookup::complete(reader, *job), charge)
+        }
+        ColdJob::Volume(to, response, charge) => Answered::Reactor(to, volume::complete(reader, *response), charge),
         ColdJob::Retention { part, from, until, cutoff_ms, keep_bytes } => {
             let kept = reader.retained_from(part, from, until, cutoff_ms, keep_bytes).unwrap_or_else(|error| {
                 log::error!("retention cannot read internal partition {}, everything in it is kept: {error}", part.0);

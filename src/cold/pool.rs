@@ -2,7 +2,7 @@
 //! Started by the server, one thread for each reader of the store.
 
 use super::{Answered, complete};
-use crate::base::budget::Budget;
+use crate::base::budget::{Budget, Charge};
 use crate::mail::cold::ColdJob;
 use crate::store::seam::Reader;
 use crossbeam_channel::Receiver;
@@ -15,18 +15,24 @@ const MEMORY_RETRY: Duration = Duration::from_millis(5);
 
 /// Does jobs until the queue is closed and empty.
 pub fn run(mut reader: Box<dyn Reader>, jobs: Receiver<ColdJob>, budget: Budget, answer: impl Fn(Answered)) {
-    for job in jobs {
-        if matches!(job, ColdJob::Fetch(_)) {
-            wait_for_memory(&budget);
+    for mut job in jobs {
+        if let ColdJob::Fetch(fetch) = &mut job {
+            wait_for_memory(&budget, &mut fetch.charge);
         }
         answer(complete(reader.as_mut(), job, &budget));
     }
 }
 
-/// An answer holds at least one batch, whatever the budget says. Many of them at once must not each take theirs beyond the bound.
-fn wait_for_memory(budget: &Budget) {
+/// An answer holds at least one batch, whatever the budget says. Many of them at once must not each take theirs beyond the bound: one
+/// goes on, with a charge that keeps others back until it has left.
+fn wait_for_memory(budget: &Budget, charge: &mut Option<Charge>) {
     let mut waited = Duration::ZERO;
-    while budget.left_bytes() == 0 && waited < MEMORY_WAIT {
+    while budget.left_bytes() == 0 && !charge.as_ref().is_some_and(Charge::is_beyond) && waited < MEMORY_WAIT {
+        if let Some(mut pass) = budget.charge_or_pass(1, usize::MAX) {
+            pass.resize(charge.as_ref().map_or(1, Charge::bytes));
+            *charge = Some(pass);
+            return;
+        }
         // Memory is given back on any thread, without a word.
         std::thread::park_timeout(MEMORY_RETRY);
         waited += MEMORY_RETRY;
@@ -68,5 +74,21 @@ mod tests {
     fn what_cannot_be_read_is_kept() {
         let broken = Box::new(Broken(StoreError::Fatal("gone".to_owned())));
         assert_eq!(retained(broken, &[(20, 0)]), [Some(Kept { base: 0, run_ts: 20, bytes: -1 })]);
+    }
+
+    #[test]
+    fn at_the_bound_one_fetch_goes_on_and_keeps_others_back_until_it_has_left() {
+        let budget = Budget::new(1_000);
+        let held = budget.charge(1_000);
+        let (mut first, mut second) = (None, Some(budget.charge_answer(10)));
+        drop(held);
+        let _held = budget.charge(990);
+        wait_for_memory(&budget, &mut second);
+        assert!(second.as_ref().is_some_and(Charge::is_beyond), "it was beyond the bound before");
+        drop(second.take());
+        wait_for_memory(&budget, &mut first);
+        assert!(first.as_ref().is_some_and(Charge::is_beyond) && !budget.admits(1));
+        drop(first);
+        assert!(budget.admits(1));
     }
 }

@@ -6,7 +6,9 @@
 
 use crate::api::produce::ProduceWork;
 use crate::api::{self, refusal};
+use crate::base::budget::Charge;
 use crate::base::ids::PlanNo;
+use crate::base::limits::SMALL_FRAME_BYTES;
 use crate::base::time::Now;
 use crate::mail::input::{Envelope, Input, Outcome, Refusal};
 use crate::mail::output::Output;
@@ -15,11 +17,14 @@ use crate::state::broker::Broker;
 use crate::state::effects::{Effects, Held};
 use crate::state::timers::Timer;
 use crate::store::plan::Image;
+use crate::wire::api_key::ApiKey;
 use crate::wire::message::Request;
 use std::collections::VecDeque;
 
 /// How often a full disk is tried again.
 const PROBE_INTERVAL_MS: u64 = 1_000;
+/// How often requests that wait for memory are tried again.
+const MEMORY_RETRY_MS: u64 = 4;
 
 /// All broker state and the pipeline of plans: at most one is being committed, one is being filled.
 pub struct Engine {
@@ -28,7 +33,9 @@ pub struct Engine {
     now: Now,
     in_flight: Option<PlanNo>,
     /// Produces that wait for room in a plan, in the order of arrival; the frames they hold are charged to the memory budget.
-    waiting: VecDeque<ProduceWork>,
+    waiting: VecDeque<(ProduceWork, Option<Charge>)>,
+    /// Requests with long lists or long answers that wait for memory or for room in a plan, in the order of arrival.
+    deferred: VecDeque<Box<Envelope>>,
     life: Life,
 }
 
@@ -42,12 +49,14 @@ enum Life {
 impl Engine {
     /// Builds all state from what the store loaded. `seed` feeds generated ids.
     pub fn new(image: Image, broker: Broker, seed: u64, now: Now) -> Engine {
+        let memory = broker.memory.clone();
         Engine {
             state: State::load(&image, broker, seed, now),
-            fx: Effects::new(),
+            fx: Effects::new(memory),
             now,
             in_flight: None,
             waiting: VecDeque::new(),
+            deferred: VecDeque::new(),
             life: Life::Serving,
         }
     }
@@ -56,9 +65,12 @@ impl Engine {
     pub fn handle(&mut self, now: Now, input: Input) {
         self.now = now;
         match input {
-            Input::Request(envelope) => self.request(*envelope),
+            Input::Request(envelope) => self.request(envelope),
             Input::Question { to, question } => api::views::handle(&self.state, &mut self.fx, now, to, question),
-            Input::Disconnected(conn) => self.state.disconnected(conn, &mut self.fx, now),
+            Input::Disconnected(conn) => {
+                self.deferred.retain(|envelope| envelope.to.conn != conn);
+                self.state.disconnected(conn, &mut self.fx, now);
+            }
             Input::Committed(outcome) => self.plan_came_back(*outcome),
             Input::Probed(has_room) => self.probed(has_room),
             Input::Retained { part, kept, until } => {
@@ -74,6 +86,8 @@ impl Engine {
         while let Some(timer) = self.state.timers.pop_due(now.mono_ms) {
             match timer {
                 Timer::Probe => self.fx.output(Output::Probe),
+                // What it is about happens with every turn.
+                Timer::Memory => {}
                 timer => self.state.due(timer, &mut self.fx, now),
             }
         }
@@ -90,6 +104,7 @@ impl Engine {
             self.state.stop(&mut self.fx, self.now);
         }
         self.fill();
+        self.resume();
         if self.in_flight.is_none() && self.life != Life::Ended {
             self.send_plan();
         }
@@ -110,15 +125,42 @@ impl Engine {
         &self.state
     }
 
-    fn request(&mut self, envelope: Envelope) {
-        if self.life == Life::Ended {
-            return;
+    fn request(&mut self, envelope: Box<Envelope>) {
+        match self.life {
+            Life::Ended => {}
+            _ if is_long(&envelope) && !(self.deferred.is_empty() && self.has_room_for(&envelope)) => self.deferred.push_back(envelope),
+            _ => self.decide(envelope),
         }
-        let Envelope { to, api_version, correlation_id, client_id, peer, request, batches, charge: _, is_atomic } = envelope;
+    }
+
+    /// Whether a request with long lists or a long answer may be decided now. How much memory an answer takes is known when it is
+    /// there, so one may pass the bound; the next one waits.
+    fn has_room_for(&self, envelope: &Envelope) -> bool {
+        let is_paid = || envelope.charge.as_ref().is_some_and(Charge::is_beyond) || self.state.broker.memory.admits(1);
+        self.life == Life::Stopping || (self.fx.has_room_for_ops() && is_paid())
+    }
+
+    /// Decides requests that had to wait, oldest first, as long as there is room for them.
+    fn resume(&mut self) {
+        if self.life == Life::Ended {
+            self.deferred.clear();
+        }
+        while let Some(envelope) = self.deferred.front() {
+            if !self.has_room_for(envelope) {
+                // Memory is given back on any thread, without a word.
+                self.state.timers.set(Timer::Memory, self.now.mono_ms + MEMORY_RETRY_MS);
+                return;
+            }
+            self.deferred.pop_front().into_iter().for_each(|envelope| self.decide(envelope));
+        }
+    }
+
+    fn decide(&mut self, envelope: Box<Envelope>) {
+        let Envelope { to, api_version, correlation_id, client_id, peer, request, batches, charge, is_atomic } = *envelope;
         let call = api::Call { to, api_version, correlation_id, client_id, peer };
         match request {
             Request::Produce(request) => {
-                self.waiting.push_back(ProduceWork::new(call, request, batches).atomic(is_atomic));
+                self.waiting.push_back((ProduceWork::new(call, request, batches).atomic(is_atomic), charge));
                 self.fill();
             }
             request => api::dispatch(&mut self.state, &mut self.fx, self.now, call, request),
@@ -127,7 +169,7 @@ impl Engine {
 
     /// Decides waiting produces, oldest first, while the plan being filled has room.
     fn fill(&mut self) {
-        while let Some(work) = self.waiting.front_mut() {
+        while let Some((work, _)) = self.waiting.front_mut() {
             if !work.advance(&mut self.state, &mut self.fx, self.now) {
                 break;
             }
@@ -160,7 +202,7 @@ impl Engine {
             }
             Err(refusal) => {
                 let (filling, held) = self.fx.refuse();
-                for work in &mut self.waiting {
+                for (work, _) in &mut self.waiting {
                     work.refuse(plan.no);
                 }
                 for held in held {
@@ -194,6 +236,13 @@ impl Engine {
             self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
         }
     }
+}
+
+/// Whether a request must wait where there is no memory for its answer. A Produce has its own queue.
+fn is_long(envelope: &Envelope) -> bool {
+    let has_long_lists = envelope.charge.as_ref().is_some_and(|charge| charge.bytes() > SMALL_FRAME_BYTES);
+    let api = envelope.request.api();
+    api != ApiKey::Produce && (has_long_lists || api.is_listing())
 }
 
 impl Life {

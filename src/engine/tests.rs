@@ -1,6 +1,7 @@
 //! The engine without a world around it: what one input after another makes it say. The simulator (`tests/sim`) does the rest.
 
 use super::Engine;
+use crate::base::budget::Budget;
 use crate::base::ids::{ConnId, PartId, PlanNo, Uuid};
 use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
 use crate::base::text::Text;
@@ -27,6 +28,7 @@ const LARGE: usize = 600_000;
 /// An engine with a topic "t" of three partitions, and what the store would hold.
 struct Rig {
     engine: Engine,
+    memory: Budget,
     image: Image,
     mono_ms: u64,
     seq: u64,
@@ -55,6 +57,7 @@ impl Rig {
         let topic = TopicRow { id: Uuid([9; 16]), name: Text::from_static("t"), created_ms: 0, configs: Vec::new() };
         let partitions = (0..3).map(row).collect();
         let image = Image { topics: vec![topic], partitions, next_part: 3, ..Image::default() };
+        let memory = Budget::new(1 << 20);
         let broker = Broker {
             cluster_id: Uuid([1; 16]),
             log_dir: Text::from_static("/data"),
@@ -69,10 +72,11 @@ impl Rig {
             topics_max: TOPICS_MAX,
             partitions_max: PARTITIONS_MAX,
             tail_bytes: 1 << 20,
+            memory: memory.clone(),
             fetch_bytes_max: 10 << 20,
         };
         let engine = Engine::new(image.clone(), broker, 1, Now { wall_ms: 1_000_000, mono_ms: 0 });
-        Rig { engine, image, mono_ms: 0, seq: 0 }
+        Rig { engine, memory, image, mono_ms: 0, seq: 0 }
     }
 
     fn now(&self) -> Now {
@@ -137,7 +141,7 @@ impl Rig {
         let mut said = Said::default();
         for output in self.engine.take_outputs() {
             match output {
-                Output::Answer { to, response } => said.answers.push((to, response)),
+                Output::Answer { to, response, .. } => said.answers.push((to, response)),
                 Output::Commit(plan) => assert!(said.plan.replace(plan).is_none(), "one plan at a time"),
                 Output::Close(_) => said.others.push("close".to_owned()),
                 other => said.others.push(format!("{other:?}")),
@@ -383,4 +387,43 @@ fn code(response: &Option<Response>) -> ErrorCode {
         Some(Response::Fetch(fetch)) => fetch.responses[0].partitions[0].error_code,
         other => panic!("not asked for: {other:?}"),
     }
+}
+
+#[test]
+fn long_answers_wait_for_memory_and_short_ones_do_not() {
+    let mut rig = Rig::new();
+    let mut taken = rig.memory.charge_answer(rig.memory.limit_bytes());
+    let first = rig.metadata("t");
+    let beat = rig.heartbeat();
+    assert_eq!(rig.said().to(), [beat.seq]);
+    let second = rig.metadata("t");
+    assert!(rig.said().is_silent() && rig.pass(1_000).is_silent());
+    taken.give_back(1 << 19);
+    assert_eq!(rig.pass(4).to(), [first.seq, second.seq]);
+    taken.resize(rig.memory.limit_bytes());
+    rig.metadata("t");
+    rig.input(Input::Disconnected(first.conn));
+    drop(taken);
+    assert!(rig.pass(1_000).is_silent(), "nobody is there to hear it");
+}
+
+#[test]
+fn beyond_the_bound_one_long_answer_is_under_way() {
+    let mut rig = Rig::new();
+    let held = rig.memory.charge(rig.memory.limit_bytes());
+    let names: Vec<&'static str> = (0..100).map(|number| &*Box::leak(format!("{number:0200}").into_boxed_str())).collect();
+    let ask = |rig: &mut Rig| {
+        let topic = |name: &&'static str| MetadataRequestTopic { name: Some(Text::from_static(name)), ..Default::default() };
+        let topics = Some(names.iter().map(topic).collect());
+        rig.ask(12, Request::Metadata(MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() }), Vec::new())
+    };
+    let (first, second) = (ask(&mut rig), ask(&mut rig));
+    let outputs = rig.engine.take_outputs();
+    let [Output::Answer { to, charge: Some(charge), .. }] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(*to, first);
+    assert!(charge.is_beyond() && charge.bytes() > 100 * 200);
+    assert!(rig.pass(4).is_silent());
+    drop(outputs);
+    assert_eq!(rig.pass(4).to(), [second.seq]);
+    drop(held);
 }

@@ -98,7 +98,7 @@ impl Desk {
         loop {
             // Mail that is older than the question was for another.
             let heard = self.inbox.take().find_map(|mail| match mail {
-                ReactorMail::Answer { to: whose, response } if whose == to => Some(Heard::Answer(response.map(Box::new))),
+                ReactorMail::Answer { to: whose, response, .. } if whose == to => Some(Heard::Answer(response.map(Box::new))),
                 ReactorMail::View { to: whose, view } if whose == to => Some(Heard::View(view)),
                 _ => None,
             });

@@ -228,7 +228,7 @@ impl<'a> Page<'a> {
 
     fn finish(mut self) -> Reply {
         self.body.extend_from_slice(b"]\n");
-        Reply { body: self.body, held: Some(self.held), ..Reply::empty(200) }
+        Reply { body: self.body, held: Some(Box::new(self.held)), ..Reply::empty(200) }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Reply {
     /// A file that is the body.
     pub file: Option<Copied>,
     /// What pays for a large body.
-    pub held: Option<Held>,
+    pub held: Option<Box<Held>>,
 }
 
 /// JSON, as its media type.

@@ -103,7 +103,7 @@ impl Site {
             return Reply { body, ..Reply::empty(200) };
         }
         match self.share.wait_hold(body.len()) {
-            Some(held) => Reply { body, held: Some(held), ..Reply::empty(200) },
+            Some(held) => Reply { body, held: Some(Box::new(held)), ..Reply::empty(200) },
             None => no_memory(),
         }
     }

@@ -2,6 +2,7 @@
 //! ranges; the reader fills in bytes and answers the reactor directly. Only retention comes back to the engine.
 
 use super::input::ReplyTo;
+use crate::base::budget::Charge;
 use crate::base::ids::PartId;
 use crate::store::seam::TimestampTarget;
 use crate::wire::message::describe_log_dirs::DescribeLogDirsResponse;
@@ -15,8 +16,8 @@ pub enum ColdJob {
     Fetch(Box<ColdFetch>),
     /// Complete a ListOffsets.
     Offsets(Box<ColdOffsets>),
-    /// Complete a DescribeLogDirs, whose answer lacks the size of the volume.
-    Volume(ReplyTo, Box<DescribeLogDirsResponse>),
+    /// Complete a DescribeLogDirs, whose answer lacks the size of the volume; with what pays for it where it is long.
+    Volume(ReplyTo, Box<DescribeLogDirsResponse>, Option<Charge>),
     /// Find where retention ends, and how much is left; answered by `Input::Retained`.
     Retention {
         /// The partition.
@@ -43,6 +44,8 @@ pub struct ColdFetch {
     pub ranges: Vec<ColdRange>,
     /// Bytes still allowed over all ranges. A range may pass it (and its own bound) with its first batch only while the whole answer is empty.
     pub max_bytes: usize,
+    /// What pays for the lists above and for the answer, where they are long.
+    pub charge: Option<Charge>,
 }
 
 /// One partition's part of a cold fetch.
@@ -73,6 +76,8 @@ pub struct ColdOffsets {
     pub response: ListOffsetsResponse,
     /// What to look up.
     pub lookups: Vec<ColdLookup>,
+    /// What pays for the lists above and for the answer, where they are long.
+    pub charge: Option<Charge>,
 }
 
 /// One partition's timestamp lookup.

@@ -4,6 +4,7 @@
 use super::channel::{Inbox, Post, channel};
 use super::input::{Input, ReplyTo};
 use super::view::View;
+use crate::base::budget::Charge;
 use crate::base::ids::ConnId;
 use crate::base::limits::ENGINE_MAILBOX_MAX;
 use crate::wire::message::Response;
@@ -94,6 +95,8 @@ pub enum ReactorMail {
         to: ReplyTo,
         /// Its answer.
         response: Option<Response>,
+        /// What pays for it, where it is long.
+        charge: Option<Charge>,
     },
     /// The answer to a question. Those who ask are the HTTP side; a reactor gets none.
     View {

@@ -3,6 +3,7 @@
 use super::cold::ColdJob;
 use super::input::ReplyTo;
 use super::view::View;
+use crate::base::budget::Charge;
 use crate::base::ids::ConnId;
 use crate::store::plan::Plan;
 use crate::wire::message::Response;
@@ -16,6 +17,8 @@ pub enum Output {
         to: ReplyTo,
         /// Its answer.
         response: Option<Response>,
+        /// What pays for it, where it is long.
+        charge: Option<Charge>,
     },
     /// The answer to a question.
     View {

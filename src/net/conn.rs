@@ -1,18 +1,19 @@
 //! One connection: frames in, requests to the engine one at a time (Produce after Produce may overlap), answers out in the
 //! order of the requests. Kafka mutes a connection the same way until its answer is written. Driven by `reactor`.
 
-use super::decode::{Decoded, decode, guess, is_produce};
-use super::frame::{FrameReader, Means, ReadEnd};
+use super::decode::{Decoded, api_of, decode, guess};
+use super::frame::{Frame, FrameReader, Means, ReadEnd};
 use super::output::{Output, WriteEnd};
 use super::shared::Shared;
 use super::slots::Slots;
+use crate::base::budget::Charge;
 use crate::base::ids::ConnId;
-use crate::base::limits::SMALL_FRAME_BYTES;
+use crate::base::limits::{ENVELOPE_BYTES, LISTS_FREE_BYTES, SLOW_FRAME_BYTES_PER_S, SMALL_FRAME_BYTES};
 use crate::mail::input::{Envelope, Input, Peer, ReplyTo};
 use crate::mail::mailbox::Urgency;
+use crate::wire::api_key::ApiKey;
 use crate::wire::frame::encode_response;
 use crate::wire::message::Response;
-use bytes::Bytes;
 use mio::event::Event;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
@@ -24,7 +25,8 @@ use std::time::{Duration, Instant};
 const TURN_BYTES: usize = 1024 * 1024;
 /// A queue of frames that once was longer gives its memory back when it is empty.
 const INBOX_KEPT: usize = 8;
-/// At the bound, an answer of which the peer takes nothing for so long is given up.
+/// Where memory is short, an answer of which the peer takes nothing for so long is given up, or after so long less than is asked of
+/// frames too.
 const STALLED_OUTPUT: Duration = Duration::from_secs(10);
 
 /// A connection of a reactor.
@@ -49,10 +51,12 @@ pub struct Conn {
     readable: bool,
     writable: bool,
     reader: FrameReader,
-    inbox: VecDeque<Bytes>,
-    /// An answer of `None` gets no bytes.
-    slots: Slots<Asked, Option<Response>>,
+    inbox: VecDeque<Frame>,
+    /// What the lists of the first frame in the inbox need, when there was no memory for them.
+    wanted_bytes: usize,
+    slots: Slots<Asked, Answer>,
     output: Output,
+    output_since: Instant,
     output_progress: Instant,
     /// Reading has ended; when all is answered and written, the connection closes for this reason.
     ending: Option<Ending>,
@@ -63,6 +67,9 @@ struct Asked {
     version: i16,
     correlation_id: i32,
 }
+
+/// An answer, and what pays for it where it is long. `None` gets no bytes.
+type Answer = (Option<Response>, Option<Charge>);
 
 /// Why a connection closes.
 #[derive(Debug)]
@@ -102,8 +109,10 @@ impl Conn {
             writable: false,
             reader: FrameReader::default(),
             inbox: VecDeque::new(),
+            wanted_bytes: 0,
             slots: Slots::default(),
             output: Output::default(),
+            output_since: now,
             output_progress: now,
             ending: None,
         }
@@ -117,9 +126,9 @@ impl Conn {
         !event.is_write_closed() && !event.is_error()
     }
 
-    /// Takes the answer to a request. What is first in line goes to the output; `turn` writes it.
-    pub fn answer(&mut self, seq: u64, response: Option<Response>, shared: &Shared) {
-        self.slots.answer(seq, response);
+    /// Takes the answer to a request, and what pays for it. What is first in line goes to the output; `turn` writes it.
+    pub fn answer(&mut self, seq: u64, response: Option<Response>, charge: Option<Charge>, shared: &Shared) {
+        self.slots.answer(seq, (response, charge));
         self.release(shared);
     }
 
@@ -127,7 +136,7 @@ impl Conn {
     pub fn turn(&mut self, shared: &Shared, means: &mut Means, draining: bool, urgency: &mut Urgency) -> After {
         let mut left = TURN_BYTES;
         loop {
-            if let Some(ending) = self.write(means.now) {
+            if let Some(ending) = self.write(shared, means.now) {
                 return After::Closes(ending);
             }
             if !self.output.is_empty() || draining {
@@ -193,9 +202,12 @@ impl Conn {
         self.reader.is_slow(now)
     }
 
-    /// Whether the peer has taken nothing of its answers for too long to keep them when memory is short.
+    /// Whether the peer takes its answers too slowly to keep them when memory is short: nothing for a while, or a trickle. What the
+    /// system has room for is taken at once, and counts.
     pub fn is_stalled(&self, now: Instant) -> bool {
-        !self.output.is_empty() && now.saturating_duration_since(self.output_progress) >= STALLED_OUTPUT
+        let age = now.saturating_duration_since(self.output_since).saturating_sub(STALLED_OUTPUT);
+        let is_trickle = u128::from(self.output.written()) * 1000 < age.as_millis() * SLOW_FRAME_BYTES_PER_S as u128;
+        !self.output.is_empty() && (is_trickle || now.saturating_duration_since(self.output_progress) >= STALLED_OUTPUT)
     }
 
     /// Of a frame in a lane: when its last byte came.
@@ -203,9 +215,9 @@ impl Conn {
         self.reader.lane_progress()
     }
 
-    fn write(&mut self, now: Instant) -> Option<Ending> {
+    fn write(&mut self, shared: &Shared, now: Instant) -> Option<Ending> {
         if self.writable && !self.output.is_empty() {
-            match self.output.write(&mut self.socket) {
+            match self.output.write(&mut self.socket, &shared.budget) {
                 WriteEnd::Done => {}
                 WriteEnd::Blocked(wrote) => {
                     self.writable = false;
@@ -224,19 +236,27 @@ impl Conn {
         self.ending.is_none() && self.inbox.is_empty() && self.slots.admits(true)
     }
 
-    /// Posts what may be decided now. False when the engine has no room.
+    /// Posts what may be decided now. False when there is no memory for it, or the engine has no room.
     fn dispatch(&mut self, shared: &Shared, urgency: &mut Urgency) -> bool {
         while let Some(frame) = self.inbox.front() {
-            let produce = is_produce(frame);
+            let api = api_of(&frame.bytes);
+            let produce = api == Some(ApiKey::Produce);
             if !self.slots.admits(produce) {
                 return true;
             }
-            if !shared.engine.has_room() {
+            // What answers at length waits before the reserve, which is for those that do not.
+            let whole_bytes = if api.is_some_and(ApiKey::is_listing) { usize::MAX } else { ENVELOPE_BYTES };
+            if !shared.engine.has_room() || (self.wanted_bytes > SMALL_FRAME_BYTES && !shared.budget.admits(self.wanted_bytes)) {
                 return false;
             }
-            let Some(frame) = self.inbox.pop_front() else { return true };
+            let Some(charge) = shared.budget.charge_or_pass(ENVELOPE_BYTES, whole_bytes) else { return false };
             match decode(frame, &shared.budget) {
-                Decoded::Request(header, request, batches, charge) => {
+                Decoded::Request(header, request, batches, lists_bytes) => {
+                    let Some(charge) = with_lists(charge, lists_bytes, whole_bytes, shared) else {
+                        self.wanted_bytes = lists_bytes;
+                        return false;
+                    };
+                    self.next_frame();
                     let asked = Asked { version: header.version, correlation_id: header.correlation_id };
                     let to = ReplyTo { conn: self.id, seq: self.slots.push(produce, asked) };
                     let peer = self.peer.clone();
@@ -248,15 +268,16 @@ impl Conn {
                         peer,
                         request,
                         batches,
-                        charge,
+                        charge: Some(charge),
                         is_atomic: false,
                     };
                     *urgency = (*urgency).max(if produce { Urgency::Produce } else { Urgency::Now });
                     shared.engine.post(Input::Request(Box::new(envelope)));
                 }
                 Decoded::AskLower(correlation_id, response) => {
+                    self.next_frame();
                     let seq = self.slots.push(false, Asked { version: 0, correlation_id });
-                    self.answer(seq, Some(response), shared);
+                    self.answer(seq, Some(response), None, shared);
                     return true;
                 }
                 Decoded::Fault(error) => {
@@ -269,21 +290,41 @@ impl Conn {
         true
     }
 
+    fn next_frame(&mut self) {
+        self.inbox.pop_front();
+        self.wanted_bytes = 0;
+    }
+
     /// Encodes answers that are first in line.
     fn release(&mut self, shared: &Shared) {
-        while let Some((Asked { version, correlation_id }, response)) = self.slots.pop() {
+        while let Some((Asked { version, correlation_id }, (response, mut charge))) = self.slots.pop() {
             let Some(response) = response else { continue };
             let encoded = encode_response(correlation_id, version, &response);
             if self.output.is_empty() {
                 self.output_progress = Instant::now();
+                self.output_since = self.output_progress;
             }
-            // Record batches are paid for by the frame, the cache or the read they come from; an answer of one piece has none.
-            let charge = (encoded.chunks.len() == 1 && encoded.len > SMALL_FRAME_BYTES).then(|| shared.budget.charge(encoded.len));
-            let mut chunks = encoded.chunks.into_iter();
-            if let Some(first) = chunks.next() {
-                self.output.push(first, charge);
+            // Record batches are paid for by the frame, the cache or the read they come from.
+            let is_fetch = matches!(response, Response::Fetch(_));
+            let fresh_bytes = if is_fetch { encoded.fresh_bytes } else { encoded.fresh_bytes.max(encoded.len) };
+            drop(response);
+            match &mut charge {
+                Some(charge) => charge.resize(fresh_bytes),
+                None if fresh_bytes > SMALL_FRAME_BYTES => charge = Some(shared.budget.charge_answer(fresh_bytes)),
+                None => {}
             }
-            chunks.for_each(|chunk| self.output.push(chunk, None));
+            self.output.push(encoded.chunks, fresh_bytes, charge);
         }
     }
+}
+
+/// What pays for a request and its lists.
+fn with_lists(mut charge: Charge, lists_bytes: usize, whole_bytes: usize, shared: &Shared) -> Option<Charge> {
+    let whole_bytes = whole_bytes.max(lists_bytes);
+    if lists_bytes <= LISTS_FREE_BYTES || charge.try_grow(lists_bytes, whole_bytes) {
+        return Some(charge);
+    }
+    // Its own turn to pass the bound may be the one that it has.
+    drop(charge);
+    shared.budget.charge_or_pass(ENVELOPE_BYTES + lists_bytes, whole_bytes)
 }

@@ -1,7 +1,9 @@
 //! One frame to one piece of mail for the engine: decodes the request, and checks the batches of a Produce on this thread, so
 //! that the engine only decides. Called by `conn`.
 
-use crate::base::budget::{Budget, Charge};
+use super::frame::Frame;
+use crate::base::budget::Budget;
+use crate::base::limits::{DECODED_BYTES_MAX, DECODED_BYTES_MIN};
 use crate::base::text::Text;
 use crate::wire::api_key::ApiKey;
 use crate::wire::batch::{BatchError, CheckedBatch};
@@ -10,15 +12,12 @@ use crate::wire::frame::{RequestError, decode_and_measure};
 use crate::wire::header::RequestHeader;
 use crate::wire::message::api_versions::{ApiVersion, ApiVersionsResponse};
 use crate::wire::message::{Request, Response};
-use bytes::Bytes;
-
-/// Requests whose lists take less than this are not charged for them: nearly all.
-const LISTS_FREE_BYTES: usize = 4 * 1024;
 
 /// What a frame turned out to be.
 pub enum Decoded {
-    /// For the engine. Of a Produce the records are taken out and checked, in the order of the request. Long lists are charged.
-    Request(RequestHeader, Request, Vec<Result<CheckedBatch, BatchError>>, Option<Charge>),
+    /// For the engine. Of a Produce the records are taken out and checked, in the order of the request. With what its lists take in
+    /// memory, in bytes.
+    Request(RequestHeader, Request, Vec<Result<CheckedBatch, BatchError>>, usize),
     /// ApiVersions of a version from the future: answered here, with version 0.
     AskLower(i32, Response),
     /// Nothing that is served: the connection closes, as with Kafka.
@@ -26,24 +25,25 @@ pub enum Decoded {
 }
 
 /// Decodes a frame.
-pub fn decode(frame: Bytes, budget: &Budget) -> Decoded {
-    let frame_bytes = frame.len();
-    match decode_and_measure(frame) {
+pub fn decode(frame: &Frame, budget: &Budget) -> Decoded {
+    // What is in a lane must not stay in the tail cache.
+    let shares_max = if frame.is_in_lane { usize::MAX } else { frame.bytes.len() };
+    let lists_bytes_max = (budget.limit_bytes() / 8).clamp(DECODED_BYTES_MIN, DECODED_BYTES_MAX);
+    match decode_and_measure(frame.bytes.clone(), lists_bytes_max) {
         Ok((header, mut request, lists_bytes)) => {
             let mut batches = check_batches(&mut request, header.version);
-            mark_small(&mut batches, frame_bytes, budget);
-            let decoded_bytes = lists_bytes + batches.len() * size_of::<Result<CheckedBatch, BatchError>>();
-            let charge = (decoded_bytes > LISTS_FREE_BYTES).then(|| budget.charge(decoded_bytes));
-            Decoded::Request(header, request, batches, charge)
+            mark_small(&mut batches, shares_max, budget);
+            let lists_bytes = lists_bytes + batches.capacity() * size_of::<Result<CheckedBatch, BatchError>>();
+            Decoded::Request(header, request, batches, lists_bytes)
         }
         Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, start)) => Decoded::AskLower(start.correlation_id, ask_lower()),
         Err(error) => Decoded::Fault(error),
     }
 }
 
-/// Whether a frame is a Produce, by its first two bytes.
-pub fn is_produce(frame: &[u8]) -> bool {
-    frame.first_chunk().is_some_and(|key| i16::from_be_bytes(*key) == ApiKey::Produce.number())
+/// Which API a frame is for, by its first two bytes.
+pub fn api_of(frame: &[u8]) -> Option<ApiKey> {
+    frame.first_chunk().and_then(|key| ApiKey::from_i16(i16::from_be_bytes(*key)))
 }
 
 /// What a frame's length or first bytes look like to somebody who came to the wrong port.
@@ -96,15 +96,20 @@ mod tests {
     use super::*;
     use crate::wire::batch_builder::BatchBuilder;
     use crate::wire::compress::Codec;
+    use bytes::Bytes;
 
-    fn frame(key: i16, version: i16, rest: &[u8]) -> Bytes {
-        Bytes::from([&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), rest].concat())
+    fn of(bytes: Bytes) -> Frame {
+        Frame { bytes, is_in_lane: false }
+    }
+
+    fn frame(key: i16, version: i16, rest: &[u8]) -> Frame {
+        of(Bytes::from([&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), rest].concat()))
     }
 
     #[test]
     fn api_versions_from_the_future_are_asked_to_come_back_lower() {
         for version in [5, i16::MAX, -1] {
-            let Decoded::AskLower(7, Response::ApiVersions(response)) = decode(frame(18, version, &[0xff; 9]), &Budget::new(0)) else {
+            let Decoded::AskLower(7, Response::ApiVersions(response)) = decode(&frame(18, version, &[0xff; 9]), &Budget::new(0)) else {
                 panic!("version {version}")
             };
             assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
@@ -119,10 +124,10 @@ mod tests {
             frame(0, 2, &[]),
             frame(1, 99, &[]),
             frame(3, 9, &[0xff; 4]),
-            Bytes::new(),
-            Bytes::from_static(b"GET / HTTP/1.1"),
+            of(Bytes::new()),
+            of(Bytes::from_static(b"GET / HTTP/1.1")),
         ] {
-            assert!(matches!(decode(bad, &Budget::new(0)), Decoded::Fault(_)));
+            assert!(matches!(decode(&bad, &Budget::new(0)), Decoded::Fault(_)));
         }
     }
 
@@ -142,6 +147,10 @@ mod tests {
             batches.into_iter().flatten().map(is_copied).collect::<Vec<_>>()
         };
         assert_eq!(moved(&[500], 60), [false]);
+        let mut in_lane = [batch(500)];
+        mark_small(&mut in_lane, usize::MAX, &Budget::new(0));
+        let in_lane = in_lane.into_iter().flatten().next().unwrap();
+        assert_ne!(in_lane.bytes().as_ptr(), in_lane.clone().into_bytes().as_ptr(), "the lane must be free for the next");
         assert_eq!(moved(&[500], 1_000_000), [true], "whatever else is in the frame");
         assert_eq!(moved(&[5_000; 4], 0), [false; 4]);
         assert_eq!(moved(&[5_000; 5], 60), [true; 5]);

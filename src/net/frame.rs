@@ -1,9 +1,11 @@
 //! Reads frames: four bytes of length, then exactly that many, into one buffer per frame. A buffer grows with the bytes that
 //! came, never with those that were promised, and every byte of it is charged. Called by `conn`.
 
-use super::shared::{Lane, Permit};
+use super::decode::api_of;
+use super::shared::{Lane, Permit, Rescue};
 use crate::base::budget::{Budget, Charge};
 use crate::base::limits::SLOW_FRAME_BYTES_PER_S;
+use crate::wire::api_key::ApiKey;
 use bytes::Bytes;
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
@@ -19,6 +21,18 @@ const GROWTH_FACTOR: usize = 4;
 const FRAME_OVERHEAD_BYTES: usize = 256;
 /// A frame is not called slow before it has had so long.
 const SLOW_FRAME_GRACE: Duration = Duration::from_secs(1);
+
+/// How much of a frame is read whatever the bound says, so that its API is known; it is charged with what comes next.
+const HEAD_BYTES: usize = 16;
+
+/// A frame, without its length.
+#[derive(Debug)]
+pub struct Frame {
+    /// Its bytes, with what pays for them.
+    pub bytes: Bytes,
+    /// Whether they are in a lane: who keeps a part of them keeps others out.
+    pub is_in_lane: bool,
+}
 
 /// Reads the frames of one connection.
 #[derive(Default)]
@@ -73,8 +87,8 @@ pub struct Means<'a> {
     pub budget: &'a Budget,
     /// The way around it for a frame above an eighth of it.
     pub oversize: &'a Lane,
-    /// The way around it for one frame that has begun and cannot go on.
-    pub rescue: &'a Lane,
+    /// The ways around it for a frame that has begun and cannot go on.
+    pub rescue: &'a Rescue,
     /// The largest frame.
     pub frame_bytes_max: usize,
     /// The time of this turn.
@@ -84,7 +98,7 @@ pub struct Means<'a> {
 impl FrameReader {
     /// Reads at most about `max_bytes` from the socket, until a frame is complete. Frames go to `out`; what came in one system
     /// call may be several.
-    pub fn read(&mut self, socket: &mut impl Read, means: &mut Means, max_bytes: usize, out: &mut impl FnMut(Bytes)) -> ReadEnd {
+    pub fn read(&mut self, socket: &mut impl Read, means: &mut Means, max_bytes: usize, out: &mut impl FnMut(Frame)) -> ReadEnd {
         let mut left = max_bytes;
         loop {
             let result = if self.partial.is_some() { self.read_body(socket, means, out) } else { self.read_start(socket, means, out) };
@@ -125,7 +139,7 @@ impl FrameReader {
     }
 
     /// Reads where a frame begins.
-    fn read_start(&mut self, socket: &mut impl Read, means: &mut Means, out: &mut impl FnMut(Bytes)) -> Result<Progress, ReadEnd> {
+    fn read_start(&mut self, socket: &mut impl Read, means: &mut Means, out: &mut impl FnMut(Frame)) -> Result<Progress, ReadEnd> {
         // Near the bound only the length is read: what it says decides whether there is room for the rest.
         let wanted = if means.budget.left_bytes() >= SCRATCH_BYTES { SCRATCH_BYTES } else { 4 - self.length_filled };
         let wanted = wanted.min(means.scratch.len());
@@ -173,7 +187,7 @@ impl FrameReader {
     }
 
     /// Reads the rest of a frame straight into its buffer.
-    fn read_body(&mut self, socket: &mut impl Read, means: &mut Means, out: &mut impl FnMut(Bytes)) -> Result<Progress, ReadEnd> {
+    fn read_body(&mut self, socket: &mut impl Read, means: &mut Means, out: &mut impl FnMut(Frame)) -> Result<Progress, ReadEnd> {
         // A frame of no bytes is complete with its length.
         if self.finish(out) {
             return Ok(Progress { bytes: 0, frames: true, short: false });
@@ -196,13 +210,15 @@ impl FrameReader {
     }
 
     /// Gives out the frame if it is complete.
-    fn finish(&mut self, out: &mut impl FnMut(Bytes)) -> bool {
+    fn finish(&mut self, out: &mut impl FnMut(Frame)) -> bool {
         match self.partial.take() {
             Some(partial) if partial.filled == partial.len => {
-                out(match partial.hold {
+                let is_in_lane = matches!(partial.hold, Hold::Lane(_));
+                let bytes = match partial.hold {
                     Hold::Budget(charge) => charge.attach(partial.buffer),
                     Hold::Lane(permit) => permit.attach(partial.buffer),
-                });
+                };
+                out(Frame { bytes, is_in_lane });
                 true
             }
             unfinished => {
@@ -240,15 +256,22 @@ impl Partial {
 
     /// Makes room for bytes to come; false when there is no memory.
     fn grow(&mut self, means: &Means) -> bool {
+        if self.filled == 0 && self.len > HEAD_BYTES {
+            self.buffer.resize(HEAD_BYTES, 0);
+            return true;
+        }
         let target = (self.filled * GROWTH_FACTOR).max(GROWTH_BYTES_MIN).min(self.len);
         let more = target - self.buffer.len();
         let oversize = self.len > means.budget.limit_bytes() / 8;
         let charged = match &mut self.hold {
             Hold::Lane(_) => true,
-            Hold::Budget(charge) => !oversize && charge.try_grow(more, self.len),
+            Hold::Budget(charge) => !oversize && charge.try_grow((target + FRAME_OVERHEAD_BYTES).saturating_sub(charge.bytes()), self.len),
         };
         if !charged {
-            match if oversize { means.oversize.try_enter() } else { means.rescue.try_enter() } {
+            // A Produce needs no more memory than its frame; with any other request the lane may have to wait for some.
+            let is_produce = api_of(&self.buffer) == Some(ApiKey::Produce);
+            let rescue = if is_produce { &means.rescue.produce } else { &means.rescue.others };
+            match if oversize { means.oversize.try_enter() } else { rescue.try_enter() } {
                 Some(permit) => self.hold = Hold::Lane(permit),
                 None => return false,
             }
@@ -302,14 +325,14 @@ mod tests {
         scratch: Vec<u8>,
         budget: Budget,
         oversize: Lane,
-        rescue: Lane,
+        rescue: Rescue,
         now: Instant,
     }
 
     impl World {
         fn new(budget_bytes: usize) -> World {
             let budget = Budget::new(budget_bytes);
-            World { scratch: vec![0; SCRATCH_BYTES], budget, oversize: Lane::default(), rescue: Lane::default(), now: Instant::now() }
+            World { scratch: vec![0; SCRATCH_BYTES], budget, oversize: Lane::default(), rescue: Rescue::default(), now: Instant::now() }
         }
 
         fn read(&mut self, reader: &mut FrameReader, bytes: &[u8], chunk: usize) -> (Vec<Bytes>, ReadEnd) {
@@ -324,7 +347,7 @@ mod tests {
                     frame_bytes_max: REQUEST_BYTES_MAX,
                     now: self.now,
                 };
-                let end = reader.read(&mut socket, &mut means, usize::MAX, &mut |frame| frames.push(frame));
+                let end = reader.read(&mut socket, &mut means, usize::MAX, &mut |frame| frames.push(frame.bytes));
                 if !matches!(end, ReadEnd::Paused | ReadEnd::Short) {
                     return (frames, end);
                 }
@@ -421,7 +444,7 @@ mod tests {
         assert!(reader.is_slow(world.now + Duration::from_secs(1)));
         // The budget is taken and so is the rescue lane: from here on it waits for us.
         let _all = world.budget.charge(4 << 20);
-        let _lane = world.rescue.try_enter();
+        let _lanes = (world.rescue.produce.try_enter(), world.rescue.others.try_enter());
         assert_eq!(world.read(&mut reader, &[0; 200_000], usize::MAX).1, ReadEnd::Starved);
         assert!(!reader.is_slow(world.now + Duration::from_secs(100)));
     }

@@ -1,6 +1,6 @@
 //! What waits to be written to one socket: shared pieces, sent with vectored writes, never copied. Called by `conn`.
 
-use crate::base::budget::Charge;
+use crate::base::budget::{Budget, Charge};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Write};
@@ -14,6 +14,12 @@ const QUEUE_KEPT: usize = 16;
 #[derive(Default)]
 pub struct Output {
     pieces: VecDeque<(Bytes, Option<Charge>)>,
+    /// What of it nobody pays for yet, in bytes. Most of it is written at once.
+    unpaid_bytes: usize,
+    /// What pays for the rest of that, once the socket took no more.
+    charge: Option<Charge>,
+    /// Bytes written since it was last empty.
+    written: u64,
 }
 
 /// What writing came to.
@@ -28,11 +34,20 @@ pub enum WriteEnd {
 }
 
 impl Output {
-    /// Appends a piece, and what pays for it if nobody does yet.
-    pub fn push(&mut self, piece: Bytes, charge: Option<Charge>) {
-        if !piece.is_empty() {
-            self.pieces.push_back((piece, charge));
+    /// Appends an answer, and what pays for it until all of it is written. Without that, `fresh_bytes` of it are held by nobody else.
+    pub fn push(&mut self, pieces: Vec<Bytes>, fresh_bytes: usize, mut charge: Option<Charge>) {
+        if charge.is_none() {
+            self.unpaid_bytes += fresh_bytes;
         }
+        let last = pieces.len().saturating_sub(1);
+        for (at, piece) in pieces.into_iter().enumerate().filter(|(_, piece)| !piece.is_empty()) {
+            self.pieces.push_back((piece, if at == last { charge.take() } else { None }));
+        }
+    }
+
+    /// Bytes written since it was last empty.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Whether everything is written.
@@ -40,8 +55,8 @@ impl Output {
         self.pieces.is_empty()
     }
 
-    /// Writes as much as the socket takes.
-    pub fn write(&mut self, socket: &mut impl Write) -> WriteEnd {
+    /// Writes as much as the socket takes; what stays here is charged.
+    pub fn write(&mut self, socket: &mut impl Write, budget: &Budget) -> WriteEnd {
         let mut wrote = false;
         while !self.pieces.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -50,11 +65,15 @@ impl Output {
                 Ok(0) => return WriteEnd::Failed(ErrorKind::WriteZero),
                 Ok(bytes) => {
                     wrote = true;
+                    self.written += bytes as u64;
                     self.advance(bytes);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => return WriteEnd::Blocked(wrote),
+                    ErrorKind::WouldBlock => {
+                        self.pay(budget);
+                        return WriteEnd::Blocked(wrote);
+                    }
                     kind => return WriteEnd::Failed(kind),
                 },
             }
@@ -62,7 +81,17 @@ impl Output {
         if self.pieces.capacity() > QUEUE_KEPT {
             self.pieces = VecDeque::new();
         }
+        (self.unpaid_bytes, self.charge, self.written) = (0, None, 0);
         WriteEnd::Done
+    }
+
+    fn pay(&mut self, budget: &Budget) {
+        let bytes = std::mem::take(&mut self.unpaid_bytes);
+        match &mut self.charge {
+            Some(charge) => charge.resize(charge.bytes() + bytes),
+            None if bytes > 0 => self.charge = Some(budget.charge(bytes)),
+            None => {}
+        }
     }
 
     fn advance(&mut self, mut bytes: usize) {
@@ -115,12 +144,31 @@ mod tests {
             for i in 0..300_usize {
                 let piece = vec![i as u8; i % 5];
                 expected.extend_from_slice(&piece);
-                output.push(Bytes::from(piece), None);
+                output.push(vec![Bytes::from(piece)], 0, None);
             }
             let mut socket = Narrow { taken: Vec::new(), room, calls: 0 };
-            while output.write(&mut socket) != WriteEnd::Done {}
+            while output.write(&mut socket, &Budget::new(0)) != WriteEnd::Done {}
             assert_eq!(socket.taken, expected);
             assert_eq!(output.pieces.capacity(), 0, "an idle connection holds no buffer");
         }
+    }
+
+    #[test]
+    fn what_the_socket_does_not_take_is_charged_until_it_does() {
+        let budget = Budget::new(1_000_000);
+        let mut output = Output::default();
+        let answer = |size: usize| vec![Bytes::from(vec![0; size])];
+        output.push(answer(30), 30, None);
+        output.push(answer(500), 500, Some(budget.charge(500)));
+        let mut socket = Narrow { taken: Vec::new(), room: 40, calls: 0 };
+        assert_eq!(output.write(&mut socket, &budget), WriteEnd::Blocked(true));
+        assert_eq!((budget.used_bytes(), output.written()), (530, 80));
+        output.push(answer(7), 7, None);
+        output.write(&mut socket, &budget);
+        assert_eq!(budget.used_bytes(), 537, "what came later is charged as well");
+        while output.write(&mut socket, &budget) != WriteEnd::Done {}
+        assert_eq!((budget.used_bytes(), output.written()), (0, 0));
+        output.push(answer(30), 30, None);
+        assert_eq!(output.write(&mut Narrow { taken: Vec::new(), room: 40, calls: 0 }, &budget), WriteEnd::Done);
     }
 }

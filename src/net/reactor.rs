@@ -54,8 +54,8 @@ pub struct Reactor {
     squeezed_at: Option<Instant>,
     /// Connections whose peer has finished sending: when to look again, and how many requests had been taken then.
     lingering: VecDeque<(Instant, ConnId, u64)>,
-    /// Connections with unwritten output, and when to look at them again.
-    watched: VecDeque<(Instant, ConnId)>,
+    /// Connections with unwritten output: when to look at them again, and how often somebody had found too little memory until then.
+    watched: VecDeque<(Instant, ConnId, usize)>,
     /// Connections with a frame in a lane.
     in_lane: Vec<ConnId>,
     faults: Faults,
@@ -153,10 +153,10 @@ impl Reactor {
     fn read_mail(&mut self, letter: ReactorMail, now: Instant) {
         match letter {
             ReactorMail::Connection(socket) => self.adopt(socket, now),
-            ReactorMail::Answer { to, response } => {
+            ReactorMail::Answer { to, response, charge } => {
                 let shared = self.shared.clone();
                 if let Some(conn) = self.conn(to.conn) {
-                    conn.answer(to.seq, response, &shared);
+                    conn.answer(to.seq, response, charge, &shared);
                     self.enqueue(to.conn);
                 }
             }
@@ -258,7 +258,7 @@ impl Reactor {
             match after {
                 After::Waits => {
                     if !conn.is_flushed() && !std::mem::replace(&mut conn.watched, true) {
-                        self.watched.push_back((now + WATCH_EVERY, id));
+                        self.watched.push_back((now + WATCH_EVERY, id, budget.refusals()));
                     }
                     if conn.is_abandoned() && !std::mem::replace(&mut conn.lingering, true) {
                         self.lingering.push_back((now + LINGER, id, conn.requests()));
@@ -324,7 +324,7 @@ impl Reactor {
         let lane = self.in_lane.iter().filter_map(|id| self.lane_deadline(*id)).min();
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.due(now));
         let linger = self.lingering.front().map(|(at, ..)| *at);
-        let watch = self.watched.front().map(|(at, _)| *at);
+        let watch = self.watched.front().map(|(at, ..)| *at);
         let starved = (!self.starved.is_empty()).then(|| self.starved_retry.map_or(now + STARVED_RETRY[0], |(at, _)| at));
         [lane, accept, linger, watch, starved, self.finish_by].into_iter().flatten().min().map(|at| at.saturating_duration_since(now))
     }
@@ -354,15 +354,15 @@ impl Reactor {
                 self.enqueue(id);
             }
         }
-        while let Some((_, id)) = self.watched.pop_front_if(|(at, _)| *at <= now) {
-            let is_short = self.is_memory_short();
+        while let Some((_, id, refusals)) = self.watched.pop_front_if(|(at, ..)| *at <= now) {
+            let refusals_now = self.shared.budget.refusals();
             let Some(conn) = self.conn(id) else { continue };
             if conn.is_flushed() {
                 conn.watched = false;
-            } else if is_short && conn.is_stalled(now) {
-                self.close(id, Ending::Fault("took nothing of its answers, while others wait for memory".to_string()));
+            } else if refusals != refusals_now && conn.is_stalled(now) {
+                self.close(id, Ending::Fault("does not take its answers, while others wait for memory".to_string()));
             } else {
-                self.watched.push_back((now + WATCH_EVERY, id));
+                self.watched.push_back((now + WATCH_EVERY, id, refusals_now));
             }
         }
         self.retry_starved(now);

@@ -15,9 +15,8 @@ pub struct Shared {
     pub budget: Budget,
     /// The lane of the one frame above an eighth of the budget.
     pub oversize: Lane,
-    /// The lane of the one frame that has begun and cannot go on at the bound: were all the memory held by frames that are half
-    /// read, nothing else would move.
-    pub rescue: Lane,
+    /// The lanes of frames that have begun and cannot go on at the bound.
+    pub rescue: Rescue,
     /// What clients are told to connect to; `None`: the address on which each reached us.
     pub advertised: Option<(Text, i32)>,
     /// Connections now, of all reactors.
@@ -43,7 +42,7 @@ impl Shared {
             engine,
             budget,
             oversize: Lane::default(),
-            rescue: Lane::default(),
+            rescue: Rescue::default(),
             advertised,
             connections: AtomicUsize::new(0),
             connections_max,
@@ -51,6 +50,16 @@ impl Shared {
             accept_paused: AtomicBool::new(false),
         }
     }
+}
+
+/// Where a frame goes on that has begun and cannot at the bound: were all the memory held by frames that are half read, nothing else would
+/// move.
+#[derive(Default)]
+pub struct Rescue {
+    /// For one Produce.
+    pub produce: Lane,
+    /// For one frame of any other API.
+    pub others: Lane,
 }
 
 /// A way around the memory budget for one frame at a time.

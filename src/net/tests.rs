@@ -81,7 +81,7 @@ impl Net {
     }
 
     fn answer(&self, to: ReplyTo, response: Option<Response>) {
-        self.senders[usize::from(to.conn.reactor)].send(ReactorMail::Answer { to, response });
+        self.senders[usize::from(to.conn.reactor)].send(ReactorMail::Answer { to, response, charge: None });
     }
 
     fn end(self) {
@@ -311,6 +311,32 @@ fn at_the_bound_small_frames_pass_and_large_ones_go_one_by_one() {
     let second = net.request();
     net.answer(second.to, produced());
     assert_eq!(two.receive(ApiKey::Produce).0, 2);
+    drop((all, second));
+    net.end();
+}
+
+#[test]
+fn long_lists_wait_for_memory_one_request_at_a_time() {
+    let net = Net::new(1, 4 << 20, 10);
+    let all = net.budget.charge(net.budget.shared_bytes());
+    let topics = Some(vec![MetadataRequestTopic { name: Some(Text::from("t")), ..MetadataRequestTopic::default() }; 10_000]);
+    let long = Request::Metadata(MetadataRequest { topics, ..MetadataRequest::default() });
+    let (mut one, mut two, mut small) = (net.client(), net.client(), net.client());
+    one.send(1, &long);
+    let first = net.request();
+    two.send(2, &long);
+    for id in 0..50 {
+        small.send(id, &heartbeat());
+        net.answer(net.request().to, beaten());
+        assert_eq!(small.receive(ApiKey::Heartbeat).0, id);
+    }
+    let to = first.to;
+    drop(first);
+    let second = net.request();
+    net.answer(second.to, described());
+    assert_eq!(two.receive(ApiKey::Metadata).0, 2);
+    net.answer(to, described());
+    assert_eq!(one.receive(ApiKey::Metadata).0, 1);
     drop((all, second));
     net.end();
 }

@@ -109,7 +109,9 @@ impl Turns {
         let mut goes_on = true;
         for output in outputs {
             match output {
-                Output::Answer { to, response } => self.post(to.conn.reactor, ReactorMail::Answer { to, response }, &mut to_ring),
+                Output::Answer { to, response, charge } => {
+                    self.post(to.conn.reactor, ReactorMail::Answer { to, response, charge }, &mut to_ring)
+                }
                 Output::View { to, view } => self.post(to.conn.reactor, ReactorMail::View { to, view }, &mut to_ring),
                 Output::Close(conn) => self.post(conn.reactor, ReactorMail::Close(conn), &mut to_ring),
                 Output::Commit(plan) => {
@@ -162,6 +164,7 @@ mod tests {
             request_bytes_max: REQUEST_BYTES_MAX,
             topics_max: TOPICS_MAX,
             partitions_max: PARTITIONS_MAX,
+            memory: crate::base::budget::Budget::new(32 << 20),
             tail_bytes: 1 << 20,
             fetch_bytes_max: 10 << 20,
         };

@@ -230,6 +230,7 @@ fn broker(settings: &Settings, budget: &Budget, cluster_id: Uuid) -> Broker {
         topics_max: settings.topics_max,
         partitions_max: settings.partitions_max,
         tail_bytes: budget.limit_bytes() / 4,
+        memory: budget.clone(),
         fetch_bytes_max,
     }
 }
@@ -237,9 +238,9 @@ fn broker(settings: &Settings, budget: &Budget, cluster_id: Uuid) -> Broker {
 fn deliver(answered: Answered, engine: &EngineSender, reactors: &[ReactorSender]) {
     match answered {
         Answered::Engine(input) => engine.send(input),
-        Answered::Reactor(to, response) => {
+        Answered::Reactor(to, response, charge) => {
             if let Some(reactor) = reactors.get(usize::from(to.conn.reactor)) {
-                reactor.send(ReactorMail::Answer { to, response: Some(response) });
+                reactor.send(ReactorMail::Answer { to, response: Some(response), charge });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What the broker knows of itself: its identity and the settings that rules depend on. Fixed at start.
 
+use crate::base::budget::Budget;
 use crate::base::ids::Uuid;
 use crate::base::text::Text;
 
@@ -33,6 +34,8 @@ pub struct Broker {
     pub topics_max: usize,
     /// Partitions of all topics together at most (`limits.max_partitions`).
     pub partitions_max: usize,
+    /// The memory budget (`limits.memory`): pays for long answers and for long fetches that wait.
+    pub memory: Budget,
     /// Bytes that the tail cache may hold; a part of the memory budget.
     pub tail_bytes: usize,
     /// Broker cap on one fetch answer (`limits.max_fetch_bytes`).

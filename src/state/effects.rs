@@ -1,14 +1,16 @@
 //! The sheet on which a decision writes what is to happen: rows for the plan being filled, answers and when they may leave,
 //! cold reads. The engine owns one, seals its rows into plans and carries the rest out.
 
+use crate::base::budget::{Budget, Charge};
 use crate::base::ids::{ConnId, PlanNo};
-use crate::base::limits::{PLAN_BATCHES_MAX, PLAN_BYTES_MAX};
+use crate::base::limits::{ANSWER_FREE_BYTES, PLAN_BATCHES_MAX, PLAN_BYTES_MAX, PLAN_OPS_MAX};
 use crate::base::planted::{self, Bug};
-use crate::mail::cold::ColdJob;
+use crate::mail::cold::{ColdJob, ColdLookup, ColdRange};
 use crate::mail::input::ReplyTo;
 use crate::mail::output::Output;
 use crate::mail::view::View;
 use crate::store::plan::{BatchRow, Op, Plan};
+use crate::wire::field::Field;
 use crate::wire::message::Response;
 use std::collections::BTreeMap;
 
@@ -21,11 +23,15 @@ pub struct Held {
     pub response: Option<Response>,
     /// Of a Produce: the plan that each partition's entry was written by, in the order of the answer. Empty: all in the last.
     pub entry_plans: Vec<PlanNo>,
+    /// What pays for the answer, where it is long; filled in by [`Effects::hold`].
+    pub charge: Option<Charge>,
 }
 
 /// What decisions write on.
 #[derive(Debug)]
 pub struct Effects {
+    /// Pays for long answers.
+    memory: Budget,
     committed: PlanNo,
     filling: Plan,
     filling_bytes: usize,
@@ -36,14 +42,15 @@ pub struct Effects {
 
 impl Default for Effects {
     fn default() -> Effects {
-        Effects::new()
+        Effects::new(Budget::new(usize::MAX))
     }
 }
 
 impl Effects {
-    /// A blank sheet; the first plan has number 1.
-    pub fn new() -> Effects {
+    /// A blank sheet; the first plan has number 1. Long answers are charged to `memory`.
+    pub fn new(memory: Budget) -> Effects {
         Effects {
+            memory,
             committed: PlanNo::COMMITTED,
             filling: Plan::new(PlanNo(1)),
             filling_bytes: 0,
@@ -73,6 +80,11 @@ impl Effects {
         self.filling_bytes < PLAN_BYTES_MAX && self.filling.batches.len() < PLAN_BATCHES_MAX
     }
 
+    /// Whether the plan being filled takes the operations of another request with long lists.
+    pub fn has_room_for_ops(&self) -> bool {
+        self.filling.ops.len() < PLAN_OPS_MAX
+    }
+
     /// Writes an operation.
     pub fn row(&mut self, op: Op) {
         self.filling.ops.push(op);
@@ -86,16 +98,18 @@ impl Effects {
 
     /// Answers with what rests on committed or volatile state only: leaves at once.
     pub fn reply(&mut self, to: ReplyTo, response: Response) {
-        self.outputs.push(Output::Answer { to, response: Some(response) });
+        let charge = self.charge(&response);
+        self.outputs.push(Output::Answer { to, response: Some(response), charge });
     }
 
     /// Answers when `after`, the newest plan that the answer read or wrote, is committed; at once when it already is.
     pub fn reply_after(&mut self, to: ReplyTo, after: PlanNo, response: Response) {
-        self.hold(after, Held { to, response: Some(response), entry_plans: Vec::new() });
+        self.hold(after, Held { to, response: Some(response), entry_plans: Vec::new(), charge: None });
     }
 
     /// Holds an answer in the general form.
-    pub fn hold(&mut self, after: PlanNo, held: Held) {
+    pub fn hold(&mut self, after: PlanNo, mut held: Held) {
+        held.charge = held.response.as_ref().and_then(|response| self.charge(response));
         if self.is_committed(after) || planted::is(Bug::AckBeforeCommit) {
             self.send(held);
         } else {
@@ -108,8 +122,8 @@ impl Effects {
     /// know the size of the volume: to ask the system for it may take as long as the disk does.
     pub fn send(&mut self, held: Held) {
         self.outputs.push(match held.response {
-            Some(Response::DescribeLogDirs(response)) => Output::Cold(ColdJob::Volume(held.to, Box::new(response))),
-            response => Output::Answer { to: held.to, response },
+            Some(Response::DescribeLogDirs(response)) => Output::Cold(ColdJob::Volume(held.to, Box::new(response), held.charge)),
+            response => Output::Answer { to: held.to, response, charge: held.charge },
         });
     }
 
@@ -128,8 +142,25 @@ impl Effects {
     }
 
     /// Hands a job to the cold readers.
-    pub fn cold(&mut self, job: ColdJob) {
+    pub fn cold(&mut self, mut job: ColdJob) {
+        match &mut job {
+            ColdJob::Fetch(job) => {
+                job.charge = self.charge_bytes(job.response.heap_bytes() + job.ranges.capacity() * size_of::<ColdRange>())
+            }
+            ColdJob::Offsets(job) => {
+                job.charge = self.charge_bytes(job.response.heap_bytes() + job.lookups.capacity() * size_of::<ColdLookup>());
+            }
+            ColdJob::Volume(..) | ColdJob::Retention { .. } => {}
+        }
         self.outputs.push(Output::Cold(job));
+    }
+
+    fn charge(&self, response: &Response) -> Option<Charge> {
+        self.charge_bytes(response.heap_bytes())
+    }
+
+    fn charge_bytes(&self, bytes: usize) -> Option<Charge> {
+        (bytes > ANSWER_FREE_BYTES).then(|| self.memory.charge_answer(bytes))
     }
 
     /// Anything else for the shell; the engine's own.

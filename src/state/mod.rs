@@ -102,7 +102,7 @@ impl State {
                 groups.expire(&mut turn);
             }
             // The engine's own.
-            Timer::Probe => {}
+            Timer::Probe | Timer::Memory => {}
         }
     }
 

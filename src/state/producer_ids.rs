@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_block_is_durable_before_its_ids_are_seen() {
-        let mut fx = Effects::new();
+        let mut fx = Effects::default();
         let mut ids = ProducerIds::load(7);
         assert_eq!(ids.allocate(&mut fx), (7, PlanNo(1)));
         assert_eq!(fx.seal().ops, vec![Op::SetCounter(Counter::ProducerId, 7 + PRODUCER_ID_BLOCK)]);
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_refused_block_is_given_up_and_a_durable_one_kept() {
-        let mut fx = Effects::new();
+        let mut fx = Effects::default();
         let mut ids = ProducerIds::load(7);
         ids.allocate(&mut fx);
         ids.reload(7);

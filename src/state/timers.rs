@@ -24,6 +24,8 @@ pub enum Timer {
     Expiry,
     /// Read-only: try whether the disk has room again.
     Probe,
+    /// Requests wait for memory.
+    Memory,
 }
 
 impl Timer {
@@ -31,7 +33,7 @@ impl Timer {
     pub fn group(&self) -> Option<&Text> {
         match self {
             Timer::Join(group) | Timer::Sync(group) | Timer::Session(group, _) | Timer::NewMember(group, _) => Some(group),
-            Timer::Fetch(_) | Timer::Retention | Timer::Excess | Timer::Expiry | Timer::Probe => None,
+            Timer::Fetch(_) | Timer::Retention | Timer::Excess | Timer::Expiry | Timer::Probe | Timer::Memory => None,
         }
     }
 }

@@ -228,6 +228,7 @@ pub(crate) mod tests {
             request_bytes_max: crate::base::limits::REQUEST_BYTES_MAX,
             topics_max: crate::base::limits::TOPICS_MAX,
             partitions_max: crate::base::limits::PARTITIONS_MAX,
+            memory: crate::base::budget::Budget::new(32 << 20),
             tail_bytes: 1 << 20,
             fetch_bytes_max: 10 << 20,
         }

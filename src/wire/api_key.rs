@@ -169,6 +169,25 @@ impl ApiKey {
     }
 }
 
+impl ApiKey {
+    /// Whether a short request may get a long answer: it tells of all that there is, or of things that are large.
+    pub const fn is_listing(self) -> bool {
+        use ApiKey::*;
+        matches!(
+            self,
+            Metadata
+                | OffsetFetch
+                | DescribeGroups
+                | ListGroups
+                | DescribeConfigs
+                | DescribeLogDirs
+                | DescribeProducers
+                | ListConfigResources
+                | DescribeTopicPartitions
+        )
+    }
+}
+
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

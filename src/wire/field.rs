@@ -6,6 +6,7 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::primitive::{Fault, Reader, Writer};
 use crate::wire::records::Records;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// Longest string on the wire, in flexible versions too: Kafka's readers refuse more.
 const TEXT_BYTES_MAX: usize = i16::MAX as usize;
@@ -27,6 +28,12 @@ pub trait Field: Sized {
     fn decode(r: &mut Reader, form: Form) -> Result<Self, Fault>;
     /// Appends it. Encoding cannot fail: what does not fit its version is left out or made empty.
     fn encode(&self, w: &mut Writer, form: Form);
+
+    /// What it keeps in memory beside its own size, in bytes; of what is shared at most that. Record batches are left out: they are paid
+    /// for where they come from.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A type that may be null in some versions.
@@ -48,6 +55,29 @@ impl<T: Nullable> Field for Option<T> {
 
     fn encode(&self, w: &mut Writer, form: Form) {
         T::encode_nullable(self.as_ref(), w, form);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::heap_bytes)
+    }
+}
+
+/// Something large that several places of an answer say.
+impl<T: Field> Field for Arc<T> {
+    fn bytes_min(form: Form) -> usize {
+        T::bytes_min(form)
+    }
+
+    fn decode(r: &mut Reader, form: Form) -> Result<Self, Fault> {
+        T::decode(r, form).map(Arc::new)
+    }
+
+    fn encode(&self, w: &mut Writer, form: Form) {
+        T::encode(self, w, form);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        T::heap_bytes(self) / Arc::strong_count(self)
     }
 }
 
@@ -168,6 +198,10 @@ impl Field for Text {
         encode_len(w, form, Width::Two, Some(text.len()));
         w.put(text.as_bytes());
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.as_str().len()
+    }
 }
 
 impl Nullable for Bytes {
@@ -197,6 +231,10 @@ impl Field for Bytes {
         encode_len(w, form, Width::Four, Some(self.len()));
         w.put_shared(self);
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.len()
+    }
 }
 
 // On the wire these are bytes; a null that is read becomes empty.
@@ -217,6 +255,10 @@ impl Field for Records {
             }
             w.put_shared(shared);
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        Records::heap_bytes(self)
     }
 }
 
@@ -253,5 +295,9 @@ impl<T: Field> Field for Vec<T> {
         for element in self {
             element.encode(w, form);
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.capacity() * size_of::<T>() + self.iter().map(T::heap_bytes).sum::<usize>()
     }
 }

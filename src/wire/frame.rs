@@ -1,5 +1,6 @@
 //! Whole frames to messages and back. `net` decodes requests and encodes responses here, the client the other two.
 
+use crate::base::limits::DECODED_BYTES_MAX;
 use crate::wire::api_key::ApiKey;
 use crate::wire::header::{RequestHeader, RequestStart, decode_response_header, encode_response_header};
 use crate::wire::message::{Request, Response};
@@ -42,13 +43,13 @@ impl std::error::Error for RequestError {}
 /// Reads a request from a complete frame, without its length. Strings and record batches of the result share the frame.
 /// Bytes after the body are ignored, as Kafka does.
 pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request), RequestError> {
-    let (header, request, _) = decode_and_measure(frame)?;
+    let (header, request, _) = decode_and_measure(frame, DECODED_BYTES_MAX)?;
     Ok((header, request))
 }
 
-/// The same, and what the arrays of the request take in memory, in bytes beside the frame.
-pub fn decode_and_measure(frame: Bytes) -> Result<(RequestHeader, Request, usize), RequestError> {
-    let mut r = Reader::of_request(frame);
+/// The same, and what the arrays of the request take in memory, in bytes beside the frame: at most `lists_bytes_max`.
+pub fn decode_and_measure(frame: Bytes, lists_bytes_max: usize) -> Result<(RequestHeader, Request, usize), RequestError> {
+    let mut r = Reader::of_request(frame, lists_bytes_max);
     let start = RequestStart::decode(&mut r).map_err(|fault| RequestError::Header(r.explain(fault)))?;
     let api = ApiKey::from_i16(start.api_key).ok_or(RequestError::UnknownApiKey(start))?;
     if !api.decodes(start.api_version) {

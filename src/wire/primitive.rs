@@ -1,7 +1,6 @@
 //! The two ends of the codec: a reader that hands out slices of the frame and cannot be led beyond it, and a writer that
 //! takes large shared bytes as they are. Called by `field` and `header`; nothing else looks at single bytes of a message.
 
-use crate::base::limits::DECODED_BYTES_MAX;
 use bytes::Bytes;
 use std::fmt;
 
@@ -84,11 +83,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of a request, which comes from anyone: its arrays may take a small multiple of the frame, up to
-    /// [`DECODED_BYTES_MAX`].
-    pub fn of_request(frame: Bytes) -> Reader {
+    /// A reader of a request, which comes from anyone: its arrays may take a small multiple of the frame, up to `lists_bytes_max`.
+    pub fn of_request(frame: Bytes, lists_bytes_max: usize) -> Reader {
         let mut reader = Reader::of_response(frame);
-        reader.allowance = reader.allowance.min(DECODED_BYTES_MAX);
+        reader.allowance = reader.allowance.min(lists_bytes_max);
         reader
     }
 
@@ -231,6 +229,8 @@ pub struct Encoded {
     pub chunks: Vec<Bytes>,
     /// All bytes together, the four of the length included.
     pub len: usize,
+    /// What they take in memory that nobody else holds, in bytes.
+    pub fresh_bytes: usize,
 }
 
 impl Encoded {
@@ -314,6 +314,7 @@ impl Writer {
         if let Some(prefix) = self.inline.first_chunk_mut::<4>() {
             *prefix = (len.saturating_sub(4) as u32).to_be_bytes();
         }
+        let fresh_bytes = self.inline.capacity();
         let mut inline = Bytes::from(self.inline);
         let mut chunks = Vec::with_capacity(2 * self.shared.len() + 1);
         let mut cut = 0;
@@ -327,7 +328,7 @@ impl Writer {
         if !inline.is_empty() {
             chunks.push(inline);
         }
-        Encoded { chunks, len }
+        Encoded { chunks, len, fresh_bytes }
     }
 }
 
@@ -340,7 +341,7 @@ mod tests {
         for value in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 268_435_455, 268_435_456, u32::MAX] {
             let mut w = Writer::default();
             w.uvarint(value);
-            let mut r = Reader::of_request(Bytes::from(w.inline));
+            let mut r = Reader::of_request(Bytes::from(w.inline), 0);
             assert_eq!(r.uvarint(), Ok(value));
             assert_eq!(r.remaining(), 0);
         }
@@ -348,7 +349,7 @@ mod tests {
 
     #[test]
     fn uvarints_beyond_32_bits_are_refused() {
-        let read = |bytes: &'static [u8]| Reader::of_request(Bytes::from_static(bytes)).uvarint();
+        let read = |bytes: &'static [u8]| Reader::of_request(Bytes::from_static(bytes), 0).uvarint();
         assert_eq!(read(&[0xff, 0xff, 0xff, 0xff, 0x10]), Err(Fault::VarintTooLong));
         assert_eq!(read(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), Err(Fault::VarintTooLong));
         assert_eq!(read(&[0x80]), Err(Fault::Truncated));
@@ -379,7 +380,7 @@ mod tests {
             w.put(b"cd");
         });
         let frame = w.finish().to_vec();
-        let mut r = Reader::of_request(Bytes::from(frame).slice(4..));
+        let mut r = Reader::of_request(Bytes::from(frame).slice(4..), 0);
         assert_eq!((r.uvarint(), r.uvarint()), (Ok(3), Ok(5004)));
         assert_eq!(r.array(), Ok(*b"ab"));
         assert_eq!(r.bytes(5000), Ok(large));

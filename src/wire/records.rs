@@ -51,6 +51,11 @@ impl Records {
         self.len == 0
     }
 
+    /// What the list takes in memory, in bytes, without the batches themselves.
+    pub fn heap_bytes(&self) -> usize {
+        self.segments.capacity() * size_of::<Segment>()
+    }
+
     /// The pieces in order: for each the fresh prefix, if it has one, and the shared bytes.
     pub fn segments(&self) -> impl Iterator<Item = (Option<&[u8; FRESH_PREFIX_BYTES]>, &Bytes)> {
         self.segments.iter().map(|segment| (segment.fresh.as_ref(), &segment.shared))

@@ -139,6 +139,10 @@ macro_rules! fields {
                         } )*
                     }
                 }
+
+                fn heap_bytes(&self) -> usize {
+                    0 $( + self.$field.heap_bytes() )*
+                }
             }
 
             // A structure that may be null says so in a byte of its own, in flexible versions too.

@@ -138,16 +138,9 @@ fn what_follows_a_bad_frame_is_not_done(target: &Target) {
     assert_eq!(target.client().offset_for(&topic, 0, -1).unwrap().offset, 0);
 }
 
-/// Peak resident memory in bytes.
-fn peak_memory(target: &Target) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", target.broker().pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
-}
-
 /// Bytes are charged as they arrive, not as they are claimed: 300 claims of 100 MB each.
 fn claims_without_bytes_take_no_memory(target: &Target) {
-    let before = peak_memory(target);
+    let before = target.broker().peak_memory();
     let claimed: Vec<TcpStream> = (0..300)
         .map(|_| {
             let mut stream = TcpStream::connect(&target.kafka[..]).unwrap();
@@ -157,7 +150,7 @@ fn claims_without_bytes_take_no_memory(target: &Target) {
         .collect();
     target.client().negotiate().unwrap();
     // The other cases run meanwhile; 300 claims would be 30 GB.
-    assert!(peak_memory(target) < before + 256 * 1024 * 1024, "{before} -> {}", peak_memory(target));
+    assert!(target.broker().peak_memory() < before + 256 * 1024 * 1024, "{before} -> {}", target.broker().peak_memory());
     drop(claimed);
 }
 

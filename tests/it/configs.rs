@@ -57,7 +57,7 @@ fn a_topics_configs_in_every_version(target: &Target) {
 fn only_what_is_asked(target: &Target) {
     let (topic, mut client) = (target.topic(1), target.client());
     let result = describe(&mut client, TOPIC, &topic.name, Some(&["max.message.bytes", "no.such.config"]));
-    assert_eq!(one(result.configs).value.as_deref(), Some("1048588"));
+    assert_eq!(one(result.configs.to_vec()).value.as_deref(), Some("1048588"));
 }
 
 fn synonyms_and_documentation(target: &Target) {
@@ -68,7 +68,7 @@ fn synonyms_and_documentation(target: &Target) {
         configuration_keys: Some(vec!["max.message.bytes".into()]),
     }];
     let request = DescribeConfigsRequest { resources, include_synonyms: true, include_documentation: true };
-    let config = one(one(client.describe_configs(request).unwrap().results).configs);
+    let config = one(one(client.describe_configs(request).unwrap().results).configs.to_vec());
     let synonyms: Vec<_> = config.synonyms.iter().map(|it| (it.name.as_str(), it.value.as_deref(), it.source)).collect();
     assert_eq!(synonyms, [("max.message.bytes", Some("5000"), 1), ("message.max.bytes", Some("1048588"), 5)]);
 }

@@ -59,7 +59,7 @@ fn overrides(client: &mut Client, topic: &str) -> Vec<(String, String)> {
     let resources = vec![DescribeConfigsResource { resource_type: TOPIC, resource_name: topic.into(), configuration_keys: None }];
     let configs =
         one(client.describe_configs(DescribeConfigsRequest { resources, ..DescribeConfigsRequest::default() }).unwrap().results).configs;
-    let own = configs.into_iter().filter(|it| it.config_source == 1);
+    let own = configs.iter().filter(|it| it.config_source == 1);
     let mut own: Vec<_> = own.map(|it| (it.name.to_string(), it.value.as_deref().unwrap_or_default().to_string())).collect();
     own.sort();
     own

@@ -21,6 +21,7 @@ mod idempotence;
 mod librdkafka;
 mod list_offsets;
 mod member;
+mod memory;
 mod metadata;
 mod offsets;
 mod pipelining;

@@ -32,7 +32,7 @@ fn broker_config(client: &mut Client, key: &str) -> (String, i8) {
     let resources =
         vec![DescribeConfigsResource { resource_type: 4, resource_name: "1".into(), configuration_keys: Some(vec![key.into()]) }];
     let answer = client.describe_configs(DescribeConfigsRequest { resources, ..DescribeConfigsRequest::default() }).unwrap();
-    let config = one(one(answer.results).configs);
+    let config = one(one(answer.results).configs.to_vec());
     (config.value.unwrap().as_str().to_string(), config.config_source)
 }
 
@@ -78,8 +78,11 @@ fn topics_are_made_at_start() {
         configuration_keys: Some(keys.iter().map(|&key| key.into()).collect()),
     };
     let request = DescribeConfigsRequest { resources: vec![resource(&["cleanup.policy", "retention.ms"])], ..Default::default() };
-    let mut configs: Vec<_> =
-        one(client.describe_configs(request).unwrap().results).configs.into_iter().map(|config| (config.name, config.value)).collect();
+    let mut configs: Vec<_> = one(client.describe_configs(request).unwrap().results)
+        .configs
+        .iter()
+        .map(|config| (config.name.clone(), config.value.clone()))
+        .collect();
     configs.sort();
     assert_eq!(configs, [("cleanup.policy".into(), Some("compact,delete".into())), ("retention.ms".into(), Some("-1".into()))]);
     let topic = client.find_topic("three", false).unwrap();

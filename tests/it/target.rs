@@ -47,9 +47,13 @@ pub(crate) use cases;
 impl Target {
     /// A new monolog.
     pub fn start(storage: &str, reactors: u32) -> Target {
+        Target::with(&["-storage", storage, "-reactors", &reactors.to_string()])
+    }
+
+    /// A new monolog with these flags.
+    pub fn with(flags: &[&str]) -> Target {
         let dir = TempDir::new().unwrap();
-        let flags = ["-storage", storage, "-reactors", &reactors.to_string()];
-        let broker = Broker::start(serve(&dir.path().join("data"), &flags)).unwrap_or_else(|ended| panic!("no broker: {ended:?}"));
+        let broker = Broker::start(serve(&dir.path().join("data"), flags)).unwrap_or_else(|ended| panic!("no broker: {ended:?}"));
         Target { kafka: broker.kafka.to_string(), ours: Some((broker, dir)), names: AtomicU32::new(0) }
     }
 

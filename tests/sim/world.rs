@@ -353,6 +353,7 @@ impl World {
             request_bytes_max: REQUEST_BYTES_MAX,
             topics_max: TOPICS_MAX,
             partitions_max: PARTITIONS_MAX,
+            memory: self.budget.clone(),
             tail_bytes: if self.weather.tiny_tail { 400 } else { 1 << 20 },
             fetch_bytes_max: 10 << 20,
         };
@@ -409,7 +410,7 @@ impl World {
 
     fn output(&mut self, output: Output) {
         match output {
-            Output::Answer { to, response } => {
+            Output::Answer { to, response, charge: _ } => {
                 if let Some(conn) = self.conns.get_mut(&to.conn) {
                     if !conn.slots.answer(to.seq, response) {
                         self.checks.violation(format!("{to:?} was answered, and no answer was due"));
@@ -480,7 +481,7 @@ impl World {
     fn cold(&mut self, job: ColdJob) {
         let mut reader = self.store.clone();
         match cold::complete(&mut reader, job, &self.budget) {
-            Answered::Reactor(to, response) => self.output(Output::Answer { to, response: Some(response) }),
+            Answered::Reactor(to, response, charge) => self.output(Output::Answer { to, response: Some(response), charge }),
             Answered::Engine(input) => self.input(input),
         }
     }

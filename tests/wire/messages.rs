@@ -57,6 +57,12 @@ impl Fill for Uuid {
     }
 }
 
+impl<T: Fill> Fill for std::sync::Arc<T> {
+    fn fill(rng: &mut Rng) -> Self {
+        T::fill(rng).into()
+    }
+}
+
 /// Mostly short; now and then long enough for a length of two bytes, or a chunk of its own.
 fn some_len(rng: &mut Rng) -> usize {
     let bound = [1, 20, 20, 20, 20, 20, 200, 3000][rng.below(8) as usize];

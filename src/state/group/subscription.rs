@@ -2,6 +2,7 @@
 //! expire (`ConsumerProtocol`, `ClassicGroup.computeSubscribedTopics`). Asked when a join phase ends and at load.
 
 use super::classic::Group;
+use crate::base::limits::MEMBER_METADATA_BYTES_MAX;
 use crate::base::text::Text;
 use crate::wire::primitive::{Fault, Reader};
 use bytes::Bytes;
@@ -23,7 +24,7 @@ pub(super) fn subscribed_topics(group: &Group) -> Option<BTreeSet<Text>> {
 
 /// Version, then the topics; newer versions append to that.
 fn topics_of(subscription: Bytes) -> Result<Vec<Text>, Fault> {
-    let mut reader = Reader::of_request(subscription);
+    let mut reader = Reader::of_request(subscription, MEMBER_METADATA_BYTES_MAX);
     let _version = reader.i16()?;
     let count = usize::try_from(reader.i32()?).map_err(|_| Fault::NegativeLength)?;
     reader.allow(count, 2, size_of::<Text>())?;

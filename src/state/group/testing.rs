@@ -96,7 +96,7 @@ impl World {
         };
         World {
             groups: Groups::default(),
-            fx: Effects::new(),
+            fx: Effects::default(),
             timers: Timers::default(),
             rng: Rng::new(1),
             topics: Topics::load(&image, &broker()),
@@ -162,7 +162,7 @@ impl World {
 
     /// kill -9, and start again from what is on disk. Nobody is connected.
     pub fn restart(&mut self) {
-        (self.fx, self.timers, self.flying) = (Effects::new(), Timers::default(), Vec::new());
+        (self.fx, self.timers, self.flying) = (Effects::default(), Timers::default(), Vec::new());
         self.answers.clear();
         self.now.mono_ms = 0;
         self.groups = Groups::load(&self.image, &mut self.timers, self.now);
@@ -291,7 +291,7 @@ impl World {
     /// The answer, if it has left.
     pub fn answer(&mut self, to: ReplyTo) -> Option<Response> {
         for output in self.fx.take_outputs() {
-            let Output::Answer { to, response } = output else { panic!("groups say nothing else: {output:?}") };
+            let Output::Answer { to, response, .. } = output else { panic!("groups say nothing else: {output:?}") };
             let twice = self.answers.insert(to, response.unwrap());
             assert!(twice.is_none(), "answered twice: {to:?}");
         }

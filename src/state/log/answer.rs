@@ -236,7 +236,7 @@ impl<'a> Sheet<'a> {
             fx.reply_after(params.to, params.after, Response::Fetch(response));
         } else {
             let max_bytes = params.max_bytes.saturating_sub(tail_bytes);
-            fx.cold(ColdJob::Fetch(Box::new(ColdFetch { to: params.to, response, ranges, max_bytes })));
+            fx.cold(ColdJob::Fetch(Box::new(ColdFetch { to: params.to, response, ranges, max_bytes, charge: None })));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::sessions::{FINAL_EPOCH, INITIAL_EPOCH, next_epoch};
 use super::target::{Context, FetchParams, Place, Target, TopicKey};
 use super::waiters::Waiter;
 use crate::base::ids::{PartId, PlanNo};
-use crate::base::limits::{FETCH_UNKNOWN_PARKED_MAX, TOPIC_NAME_CHARS_MAX};
+use crate::base::limits::{ANSWER_FREE_BYTES, FETCH_UNKNOWN_PARKED_MAX, TOPIC_NAME_CHARS_MAX};
 use crate::base::time::Now;
 use crate::state::effects::Effects;
 use crate::state::timers::{Timer, Timers};
@@ -40,16 +40,31 @@ impl Log {
         let is_storable = targets.len() - there <= FETCH_UNKNOWN_PARKED_MAX
             && targets[there..].iter().all(|target| target.topic.name.len() <= TOPIC_NAME_CHARS_MAX);
         let (bytes, urgent) = self.survey(&mut targets);
-        if urgent || there == 0 || !is_storable || params.max_wait_ms == 0 || bytes >= params.min_bytes {
-            self.answer(Waiter { params, targets, context, bytes }, fx, now);
+        let is_due = urgent || there == 0 || !is_storable || params.max_wait_ms == 0 || bytes >= params.min_bytes;
+        let mut waiter = Waiter { params, targets, context, bytes, charge: None };
+        if is_due || !self.pay_for(&mut waiter) {
+            self.answer(waiter, fx, now);
         } else {
-            params.client_id = params.client_id.map(|client_id| client_id.detach());
+            let Waiter { params, targets, .. } = &mut waiter;
+            params.client_id = params.client_id.take().map(|client_id| client_id.detach());
             // Names that were found are those of the topics; the others would pin the frame.
             targets[there..].iter_mut().for_each(|target| target.topic = target.topic.detached());
             let max_wait_ms = params.max_wait_ms;
-            let id = self.waiters.park(Waiter { params, targets, context, bytes });
+            let id = self.waiters.park(waiter);
             timers.set(Timer::Fetch(id), now.mono_ms.saturating_add(max_wait_ms));
         }
+    }
+
+    /// Has a long list paid for as long as it waits; false when there is no memory for that. The reserve is not for what may wait for
+    /// hours.
+    fn pay_for(&self, waiter: &mut Waiter) -> bool {
+        let bytes = waiter.heap_bytes();
+        if bytes > ANSWER_FREE_BYTES {
+            let has_room = self.waiters.paid_bytes() + bytes <= self.memory.limit_bytes() / 4;
+            waiter.charge = has_room.then(|| self.memory.try_charge_part(bytes, usize::MAX)).flatten();
+            return waiter.charge.is_some();
+        }
+        true
     }
 
     /// `FetchManager.newContext`: opens, continues or closes the session, and says what is to be fetched.

@@ -24,6 +24,7 @@ use super::configs::LogConfig;
 use super::effects::Effects;
 use super::timers::{Timer, Timers};
 use super::topics::Topics;
+use crate::base::budget::Budget;
 use crate::base::ids::{ConnId, PartId, Uuid};
 use crate::base::limits::{EXPIRY_SLICE_PRODUCERS, FENCES_MAX};
 use crate::base::planted::{self, Bug};
@@ -39,6 +40,7 @@ type Partitions = BTreeMap<PartId, Partition>;
 /// All partitions and what hangs on them.
 #[derive(Debug)]
 pub struct Log {
+    memory: Budget,
     partitions: Partitions,
     tail: Tail,
     waiters: Waiters,
@@ -64,6 +66,7 @@ impl Log {
     /// The log as the store holds it.
     pub fn load(image: &Image, broker: &Broker, timers: &mut Timers, now: Now) -> Log {
         let mut log = Log {
+            memory: broker.memory.clone(),
             partitions: image.partitions.iter().map(|row| (row.part, Partition::new(row))).collect(),
             tail: Tail::new(broker.tail_bytes),
             waiters: Waiters::default(),

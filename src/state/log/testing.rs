@@ -54,7 +54,7 @@ impl Rig {
         let now = Now { wall_ms: WALL_MS, mono_ms: 1_000 };
         let mut timers = Timers::default();
         let log = Log::load(&image, &broker, &mut timers, now);
-        let (topics, fx) = (Topics::default(), Effects::new());
+        let (topics, fx) = (Topics::default(), Effects::default());
         Rig { log, topics, fx, timers, now, broker, image, cold: vec![], answers: vec![], read_only: false, seq: 0 }
     }
 
@@ -205,7 +205,7 @@ impl Rig {
     pub fn collect(&mut self) {
         for output in self.fx.take_outputs() {
             match output {
-                Output::Answer { to, response: Some(Response::Fetch(response)) } => self.answers.push((to, response)),
+                Output::Answer { to, response: Some(Response::Fetch(response)), .. } => self.answers.push((to, response)),
                 Output::Cold(job) => self.cold.push(job),
                 other => panic!("not the log's: {other:?}"),
             }

@@ -2,6 +2,7 @@
 //! their deadline in the timer table, or dropped with their connection. Part of `Log`; filled and emptied by `fetch`.
 
 use super::target::{Context, FetchParams, Target};
+use crate::base::budget::Charge;
 use crate::base::ids::{ConnId, PartId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,6 +17,16 @@ pub struct Waiter {
     pub context: Context,
     /// Bytes it would get now, each partition counted up to its own bound.
     pub bytes: usize,
+    /// What pays for the list of partitions while it waits, where that is long.
+    pub charge: Option<Charge>,
+}
+
+impl Waiter {
+    /// What the list of partitions, and what names them in the index, takes in memory, in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        const INDEX_BYTES: usize = 32;
+        self.targets.capacity() * (size_of::<Target>() + INDEX_BYTES)
+    }
 }
 
 /// All fetches that wait.
@@ -27,6 +38,7 @@ pub struct Waiters {
     by_part: HashMap<PartId, Vec<(u64, u32)>>,
     by_conn: BTreeSet<(ConnId, u64)>,
     ready: BTreeSet<u64>,
+    paid_bytes: usize,
 }
 
 impl Waiters {
@@ -40,6 +52,7 @@ impl Waiters {
             }
         }
         self.by_conn.insert((waiter.params.to.conn, id));
+        self.paid_bytes += waiter.charge.as_ref().map_or(0, Charge::bytes);
         self.by_id.insert(id, waiter);
         id
     }
@@ -86,6 +99,7 @@ impl Waiters {
     /// Takes a fetch out, if it still waits.
     pub fn take(&mut self, id: u64) -> Option<Waiter> {
         let waiter = self.by_id.remove(&id)?;
+        self.paid_bytes -= waiter.charge.as_ref().map_or(0, Charge::bytes);
         self.ready.remove(&id);
         self.by_conn.remove(&(waiter.params.to.conn, id));
         for part in waiter.targets.iter().filter_map(Target::part) {
@@ -109,6 +123,11 @@ impl Waiters {
     /// All that wait with their numbers, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Waiter)> {
         self.by_id.iter().map(|(id, waiter)| (*id, waiter))
+    }
+
+    /// What long lists of those that wait are charged with, in bytes.
+    pub fn paid_bytes(&self) -> usize {
+        self.paid_bytes
     }
 
     /// How many wait.
@@ -278,5 +297,31 @@ mod tests {
         rig.commit();
         assert_eq!(offsets(rig.answer(to).unwrap()), [[1]]);
         assert!(offsets(rig.read(request(&[("t", &[(0, 2)])])))[0].is_empty());
+    }
+
+    #[test]
+    fn long_lists_wait_as_long_as_there_is_memory_for_them() {
+        let mut rig = Rig::new();
+        rig.created("t", 10_000, &[]);
+        let all: Vec<(i32, i64)> = (0..10_000).map(|index| (index, 0)).collect();
+        let memory = rig.log.memory.clone();
+        let first = rig.fetch(1, waiting(&[("t", &all)]), |_| {});
+        assert!(rig.answer(first).is_none());
+        let each = memory.used_bytes();
+        assert!(each > 10_000 * 64, "{each}");
+        let fitting = memory.limit_bytes() / 4 / each;
+        let mut parked = 1_usize;
+        loop {
+            let next = rig.fetch(10 + parked as u32, waiting(&[("t", &all)]), |_| {});
+            if rig.answer(next).is_some() {
+                break;
+            }
+            parked += 1;
+        }
+        assert_eq!((parked, rig.log.parked()), (fitting, fitting));
+        let short = rig.fetch(2, waiting(&[("t", &[(0, 0)])]), |_| {});
+        assert!(rig.answer(short).is_none(), "a short one always waits");
+        rig.pass(1_000);
+        assert_eq!((rig.log.parked(), memory.used_bytes()), (0, 0));
     }
 }

@@ -4,6 +4,7 @@
 use crate::base::text::Text;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::table::fields;
+use std::sync::Arc;
 
 fields! {
     /// Asks for settings.
@@ -44,8 +45,8 @@ fields! {
         resource_type: i8 => 0..;
         /// The name of the resource.
         resource_name: Text => 0..;
-        /// The settings found.
-        configs: Vec<DescribeConfigsResourceResult> => 0..;
+        /// The settings found; most topics have the same.
+        configs: Arc<Vec<DescribeConfigsResourceResult>> => 0..;
     }
 
     /// A setting.

@@ -98,6 +98,13 @@ macro_rules! messages {
                 }
             }
 
+            /// What it takes in memory beside its own size, in bytes, without record batches.
+            pub fn heap_bytes(&self) -> usize {
+                match self {
+                    $(Response::$api(body) => body.heap_bytes(),)*
+                }
+            }
+
             /// Reads the body of a response.
             pub fn decode(r: &mut Reader, api: ApiKey, version: i16) -> Result<Response, Fault> {
                 let form = form(api, version);
