@@ -27,10 +27,15 @@ struct SmallDisk {
 impl SmallDisk {
     /// Of 40 MiB, of which a ballast takes 24: when that goes there is room, and enough left to be ready, wherever the 16 MiB before lie.
     fn mount() -> SmallDisk {
+        SmallDisk::of_mib(40)
+    }
+
+    fn of_mib(size: u32) -> SmallDisk {
         let dir = TempDir::new().unwrap();
-        let script = "mount -t tmpfs -o size=40m none \"$0\" && head -c 25165824 /dev/zero > \"$0/ballast\" && echo ready && exec cat";
+        let script =
+            format!("mount -t tmpfs -o size={size}m none \"$0\" && head -c 25165824 /dev/zero > \"$0/ballast\" && echo ready && exec cat");
         let mut command = Command::new("unshare");
-        command.args(["-r", "-m", "sh", "-c", script]).arg(dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["-r", "-m", "sh", "-c", &script]).arg(dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -190,7 +195,8 @@ fn a_full_disk_can_be_emptied_from_within() {
     if !disks_can_be_made() {
         return;
     }
-    let disk = SmallDisk::mount();
+    // What the filler gets of the reserve and what the log keeps are gone; the records are to be more than both.
+    let disk = SmallDisk::of_mib(64);
     let broker = Broker::start(disk.serve()).unwrap();
     let mut client = connect(broker.kafka);
     let (doomed, kept) = (topic(&mut client), client.create_topic("kept", 1, &[]).unwrap());
