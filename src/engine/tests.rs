@@ -3,12 +3,12 @@
 use super::Engine;
 use crate::base::budget::Budget;
 use crate::base::ids::{ConnId, PartId, PlanNo, Uuid};
-use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
 use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::mail::input::{Envelope, Input, Outcome, Peer, Refusal, ReplyTo};
 use crate::mail::output::Output;
 use crate::state::broker::Broker;
+use crate::state::topics::tests::broker;
 use crate::store::plan::{Image, PartitionRow, Plan, TopicRow};
 use crate::wire::batch::CheckedBatch;
 use crate::wire::batch_builder::BatchBuilder;
@@ -58,23 +58,7 @@ impl Rig {
         let partitions = (0..3).map(row).collect();
         let image = Image { topics: vec![topic], partitions, next_part: 3, ..Image::default() };
         let memory = Budget::new(1 << 20);
-        let broker = Broker {
-            cluster_id: Uuid([1; 16]),
-            log_dir: Text::from_static("/data"),
-            auto_create: true,
-            default_partitions: 1,
-            initial_rebalance_delay_ms: 0,
-            retention_ms: -1,
-            retention_check_ms: 60_000,
-            retention_bytes: -1,
-            message_bytes_max: BATCH_BYTES_MAX_DEFAULT,
-            request_bytes_max: REQUEST_BYTES_MAX,
-            topics_max: TOPICS_MAX,
-            partitions_max: PARTITIONS_MAX,
-            tail_bytes: 1 << 20,
-            memory: memory.clone(),
-            fetch_bytes_max: 10 << 20,
-        };
+        let broker = Broker { cluster_id: Uuid([1; 16]), retention_ms: -1, memory: memory.clone(), ..broker() };
         let engine = Engine::new(image.clone(), broker, 1, Now { wall_ms: 1_000_000, mono_ms: 0 });
         Rig { engine, memory, image, mono_ms: 0, seq: 0 }
     }

@@ -139,39 +139,21 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{ConnId, Uuid};
-    use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, PARTITIONS_MAX, REQUEST_BYTES_MAX, TOPICS_MAX};
+    use crate::base::ids::ConnId;
     use crate::base::text::Text;
     use crate::mail::channel::{Closed, Inbox, channel};
     use crate::mail::input::{Envelope, Peer, Refusal, ReplyTo};
     use crate::mail::mailbox::engine_mailbox;
-    use crate::state::broker::Broker;
+    use crate::state::topics::tests::broker;
     use crate::store::plan::{Image, Plan};
     use crate::wire::message::Request;
     use crate::wire::message::create_topics::{CreatableTopic, CreateTopicsRequest};
 
     fn driver() -> (Arc<Driver>, Inbox<Job>) {
-        let broker = Broker {
-            cluster_id: Uuid([1; 16]),
-            log_dir: Text::from_static("/data"),
-            auto_create: true,
-            default_partitions: 1,
-            initial_rebalance_delay_ms: 0,
-            retention_ms: -1,
-            retention_check_ms: 60_000,
-            retention_bytes: -1,
-            message_bytes_max: BATCH_BYTES_MAX_DEFAULT,
-            request_bytes_max: REQUEST_BYTES_MAX,
-            topics_max: TOPICS_MAX,
-            partitions_max: PARTITIONS_MAX,
-            memory: crate::base::budget::Budget::new(32 << 20),
-            tail_bytes: 1 << 20,
-            fetch_bytes_max: 10 << 20,
-        };
         let (engine_mail, inbox) = engine_mailbox();
         let (storage, jobs) = channel();
         let clock = Clock::start();
-        let engine = Engine::new(Image::default(), broker, 1, clock.now());
+        let engine = Engine::new(Image::default(), broker(), 1, clock.now());
         let turns = Turns { engine, reactors: Arc::new([]), storage, cold: crossbeam_channel::unbounded().0, wakes_at_ms: None };
         (Arc::new(Driver::new(turns, inbox, engine_mail, clock)), jobs)
     }

@@ -12,7 +12,7 @@ import (
 )
 
 type saramaConsumer struct {
-	library  *saramaLibrary
+	lib      *saramaLibrary
 	config   *sarama.Config
 	group    string
 	client   sarama.Client
@@ -58,14 +58,14 @@ func (s *saramaLibrary) Consumer(options ConsumerOptions) (Consumer, error) {
 		config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
 	}
 	return &saramaConsumer{
-		library: s, config: config, group: options.Group, parts: map[Place]sarama.PartitionConsumer{},
+		lib: s, config: config, group: options.Group, parts: map[Place]sarama.PartitionConsumer{},
 		records: make(chan Record), batches: make(chan []Record), errs: make(chan error, 100), worked: make(chan struct{}),
 	}, nil
 }
 
 func (c *saramaConsumer) connect() (err error) {
 	if c.client == nil {
-		c.client, err = sarama.NewClient([]string{c.library.bootstrap}, c.config)
+		c.client, err = sarama.NewClient([]string{c.lib.bootstrap}, c.config)
 	}
 	return saramaErr(err)
 }
@@ -226,7 +226,7 @@ func (h saramaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim s
 }
 
 func (c *saramaConsumer) Subscribe(topic string, assigned, revoked func([]Place)) error {
-	member, err := sarama.NewConsumerGroup([]string{c.library.bootstrap}, c.group, c.config)
+	member, err := sarama.NewConsumerGroup([]string{c.lib.bootstrap}, c.group, c.config)
 	if err != nil {
 		return saramaErr(err)
 	}
@@ -293,7 +293,7 @@ func (c *saramaConsumer) Commit(marks map[Place]Mark) error {
 }
 
 func (c *saramaConsumer) Committed(place Place) (Mark, error) {
-	found, err := c.library.admin().ListConsumerGroupOffsets(c.group, map[string][]int32{place.Topic: {place.Partition}})
+	found, err := c.lib.admin().ListConsumerGroupOffsets(c.group, map[string][]int32{place.Topic: {place.Partition}})
 	if err != nil {
 		return Mark{}, saramaErr(err)
 	}

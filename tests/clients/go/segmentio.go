@@ -278,12 +278,12 @@ func (s *segmentio) ends(place Place, asked ...kafka.OffsetRequest) (kafka.Parti
 }
 
 func (c *segmentioConsumer) Ends(place Place) (int64, int64, error) {
-	found, err := c.library.ends(place, kafka.FirstOffsetOf(int(place.Partition)), kafka.LastOffsetOf(int(place.Partition)))
+	found, err := c.lib.ends(place, kafka.FirstOffsetOf(int(place.Partition)), kafka.LastOffsetOf(int(place.Partition)))
 	return found.FirstOffset, found.LastOffset, err
 }
 
 func (c *segmentioConsumer) OffsetAt(place Place, at time.Time) (int64, error) {
-	found, err := c.library.ends(place, kafka.TimeOffsetOf(int(place.Partition), at), kafka.LastOffsetOf(int(place.Partition)))
+	found, err := c.lib.ends(place, kafka.TimeOffsetOf(int(place.Partition), at), kafka.LastOffsetOf(int(place.Partition)))
 	for offset := range found.Offsets {
 		if offset >= 0 {
 			return offset, err
@@ -294,7 +294,7 @@ func (c *segmentioConsumer) OffsetAt(place Place, at time.Time) (int64, error) {
 
 func (c *segmentioConsumer) Committed(place Place) (Mark, error) {
 	asked := map[string][]int{place.Topic: {int(place.Partition)}}
-	found, err := c.library.client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: c.group, Topics: asked})
+	found, err := c.lib.client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: c.group, Topics: asked})
 	if err != nil {
 		return Mark{}, segmentioErr(err)
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 type segmentioConsumer struct {
-	library *segmentio
-	group   string
-	config  kafka.ConsumerGroupConfig
+	lib    *segmentio
+	group  string
+	config kafka.ConsumerGroupConfig
 	// outOfRange makes an error of an offset that is not there; by default a Reader waits for it.
 	outOfRange bool
 	readers    map[Place]*kafka.Reader
@@ -51,7 +51,7 @@ func (s *segmentio) Consumer(options ConsumerOptions) (Consumer, error) {
 	}
 	going, stop := context.WithCancel(background)
 	return &segmentioConsumer{
-		library: s, group: options.Group, config: config, outOfRange: options.Reset == "none", readers: map[Place]*kafka.Reader{}, stop: stop, going: going,
+		lib: s, group: options.Group, config: config, outOfRange: options.Reset == "none", readers: map[Place]*kafka.Reader{}, stop: stop, going: going,
 		records: make(chan segmentioRecord), errs: make(chan error, 100),
 	}, nil
 }
@@ -66,7 +66,7 @@ func segmentioMessage(message kafka.Message) Record {
 
 // follow reads a partition until the context ends.
 func (c *segmentioConsumer) follow(within context.Context, place Place, start int64, generation *kafka.Generation) error {
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.library.bootstrap}, Topic: place.Topic, Partition: int(place.Partition), OffsetOutOfRangeError: c.outOfRange, ErrorLogger: segmentioErrors})
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.lib.bootstrap}, Topic: place.Topic, Partition: int(place.Partition), OffsetOutOfRangeError: c.outOfRange, ErrorLogger: segmentioErrors})
 	if err := reader.SetOffset(start); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (c *segmentioConsumer) Seek(place Place, to int64) error { return c.readers
 
 func (c *segmentioConsumer) Subscribe(topic string, assigned, revoked func([]Place)) (err error) {
 	if assigned == nil {
-		c.whole = kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.library.bootstrap}, GroupID: c.group, Topic: topic, StartOffset: kafka.FirstOffset, ErrorLogger: segmentioErrors})
+		c.whole = kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.lib.bootstrap}, GroupID: c.group, Topic: topic, StartOffset: kafka.FirstOffset, ErrorLogger: segmentioErrors})
 		return nil
 	}
 	c.config.Topics = []string{topic}

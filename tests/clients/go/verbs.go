@@ -1,4 +1,4 @@
-// The verbs write, read, member and produce for any library: what the matrix plays its own cases with.
+// The verbs write, read, member and produce for any lib: what the matrix plays its own cases with.
 package main
 
 import (
