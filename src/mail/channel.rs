@@ -107,17 +107,17 @@ impl<T> Inbox<T> {
         self.receiver.len()
     }
 
-    /// Sleeps until there is something, or that took too long, or it was woken for nothing.
-    pub fn wait(&self, timeout: Option<Duration>) {
+    /// Sleeps until there is something, or that took too long, or it was woken for nothing. `timeout` is asked once bells are
+    /// heard: whoever changes it after that rings, and is not missed.
+    pub fn wait(&self, timeout: impl FnOnce() -> Option<Duration>) {
+        self.bell.sleeper.get_or_init(thread::current);
+        self.bell.asleep.store(true, SeqCst);
+        let timeout = timeout();
+        // Whoever left something before this did not ring.
         if self.receiver.is_empty() {
-            self.bell.sleeper.get_or_init(thread::current);
-            self.bell.asleep.store(true, SeqCst);
-            // Whoever left something before this did not ring.
-            if self.receiver.is_empty() {
-                timeout.map_or_else(thread::park, thread::park_timeout);
-            }
-            self.bell.asleep.store(false, SeqCst);
+            timeout.map_or_else(thread::park, thread::park_timeout);
         }
+        self.bell.asleep.store(false, SeqCst);
     }
 
     /// The next thing, if it is there.
@@ -178,18 +178,29 @@ mod tests {
     #[test]
     fn who_waits_takes_nothing() {
         let (post, inbox) = channel();
-        inbox.wait(Some(Duration::ZERO));
+        inbox.wait(|| Some(Duration::ZERO));
         let waiter = thread::spawn(move || {
             while inbox.unread() < 2 {
-                inbox.wait(None);
+                inbox.wait(|| None);
             }
             inbox
         });
         post.send(1);
         post.send(2);
         let inbox = waiter.join().unwrap();
-        inbox.wait(None);
+        inbox.wait(|| None);
         assert_eq!(inbox.try_iter().collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_bell_before_the_sleep_is_heard() {
+        let (post, inbox) = channel::<()>();
+        // Without it this would never end.
+        inbox.wait(|| {
+            post.ring();
+            None
+        });
+        assert_eq!(inbox.unread(), 0);
     }
 
     #[test]

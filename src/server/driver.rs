@@ -51,8 +51,8 @@ impl Driver {
 
     /// The engine's own thread: runs until the engine says that it has stopped, or cannot go on.
     pub fn run(&self) {
-        while let Some(timeout) = self.timeout() {
-            self.inbox.mail.wait(timeout);
+        while self.lock().is_some() {
+            self.inbox.mail.wait(|| self.timeout());
             self.turn(None);
         }
     }
@@ -69,12 +69,12 @@ impl Driver {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the engine's thread may sleep, inside for ever; `None`: the engine has ended.
-    fn timeout(&self) -> Option<Option<Duration>> {
+    /// How long the engine's thread may sleep; not at all where the engine has ended.
+    fn timeout(&self) -> Option<Duration> {
         let mut turns = self.lock();
-        let turns = turns.as_mut()?;
+        let Some(turns) = turns.as_mut() else { return Some(Duration::ZERO) };
         turns.wakes_at_ms = turns.engine.next_deadline_ms();
-        Some(turns.wakes_at_ms.map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms()))))
+        turns.wakes_at_ms.map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms())))
     }
 
     /// One turn. Returns whether the engine's own thread has to look: there is more mail, less time to sleep, or an end.
@@ -203,11 +203,11 @@ mod tests {
         let (driver, jobs) = driver();
         ask_for(&driver, "one");
         driver.turn(None);
-        assert_eq!(driver.timeout(), Some(None), "it sleeps without an end");
+        assert_eq!(driver.timeout(), None, "it sleeps without an end");
         // A full disk is tried again after a while.
         let full = Refusal::Full(Box::default());
         assert!(driver.turn(Some(Outcome { plan: plan(&jobs).expect("a plan"), result: Err(full) })), "it has to look");
-        assert!(matches!(driver.timeout(), Some(Some(_))));
+        assert!(driver.timeout().is_some());
         assert!(!driver.turn(None), "it knows");
     }
 
