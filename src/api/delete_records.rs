@@ -3,6 +3,7 @@
 
 use super::Call;
 use crate::base::ids::PlanNo;
+use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::State;
 use crate::state::effects::Effects;
@@ -12,25 +13,39 @@ use crate::wire::message::Response;
 use crate::wire::message::delete_records::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
+use std::collections::{HashMap, HashSet};
 
 /// Answers once it is on disk that the records are gone.
 pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request: DeleteRecordsRequest) {
     let mut after = PlanNo::COMMITTED;
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
-        let decide = |asked: DeleteRecordsPartition| {
-            let decided = delete(state, fx, now, &topic.name, &asked);
-            let (low_watermark, error_code, plan) = match decided {
-                Ok((low_watermark, plan)) => (low_watermark, ErrorCode::NONE, plan),
-                Err((error_code, plan)) => (-1, error_code, plan),
-            };
-            after = after.max(plan);
-            DeleteRecordsPartitionResult { partition_index: asked.partition_index, low_watermark, error_code }
+    let mut topics: Vec<DeleteRecordsTopicResult> = Vec::with_capacity(request.topics.len());
+    let mut places: HashMap<Text, usize> = HashMap::new();
+    for (name, asked) in last_of_each(request) {
+        let (low_watermark, error_code, plan) = match delete(state, fx, now, &name, &asked) {
+            Ok((low_watermark, plan)) => (low_watermark, ErrorCode::NONE, plan),
+            Err((error_code, plan)) => (-1, error_code, plan),
         };
-        let partitions = topic.partitions.into_iter().map(decide).collect();
-        topics.push(DeleteRecordsTopicResult { name: topic.name, partitions });
+        after = after.max(plan);
+        let place = *places.entry(name.clone()).or_insert_with(|| {
+            topics.push(DeleteRecordsTopicResult { name, ..DeleteRecordsTopicResult::default() });
+            topics.len() - 1
+        });
+        let partition_index = asked.partition_index;
+        topics[place].partitions.push(DeleteRecordsPartitionResult { partition_index, low_watermark, error_code });
     }
     fx.reply_after(call.to, after, Response::DeleteRecords(DeleteRecordsResponse { topics, ..DeleteRecordsResponse::default() }));
+}
+
+/// The partitions that are asked for, in order. Of one that is named more than once Kafka hears what is said last, and nothing of a
+/// topic without partitions.
+fn last_of_each(request: DeleteRecordsRequest) -> Vec<(Text, DeleteRecordsPartition)> {
+    let named = request.topics.into_iter().flat_map(|topic| topic.partitions.into_iter().map(move |one| (topic.name.clone(), one)));
+    let mut asked: Vec<(Text, DeleteRecordsPartition)> = named.collect();
+    let mut said = HashSet::new();
+    asked.reverse();
+    asked.retain(|(name, partition)| said.insert((name.clone(), partition.partition_index)));
+    asked.reverse();
+    asked
 }
 
 /// The first offset that is left of a partition and the plan that this rests on, or the error and its plan.
@@ -77,10 +92,10 @@ mod tests {
         let mut world = World::new();
         world.create(&[wanted("t", 2, &[]), wanted("c", 1, &[("cleanup.policy", "compact")]), wanted("__consumer_offsets", 1, &[])]);
         world.fill("t", 0, 5);
-        assert_eq!(
-            ask(&mut world, "t", &[(0, 3), (0, 1), (0, 6), (0, -2), (1, -1), (2, 0)]),
-            [(3, 0), (3, 0), (-1, 1), (-1, 1), (0, 0), (-1, 3)]
-        );
+        assert_eq!(ask(&mut world, "t", &[(0, 3), (1, -1), (2, 0)]), [(3, 0), (0, 0), (-1, 3)]);
+        for (offset, told) in [(1, (3, 0)), (6, (-1, 1)), (-2, (-1, 1))] {
+            assert_eq!(ask(&mut world, "t", &[(0, offset)]), [told], "{offset}");
+        }
         let part = world.state.topics.by_name("t").unwrap().partitions[0];
         assert_eq!(world.state.log.partition(part).unwrap().log_start(), 3);
         assert_eq!(ask(&mut world, "t", &[(0, -1)]), [(5, 0)]);
@@ -89,6 +104,25 @@ mod tests {
         assert_eq!(ask(&mut world, "__consumer_offsets", &[(0, 0)]), [(-1, 17)]);
         world.state.read_only = true;
         assert_eq!(ask(&mut world, "t", &[(0, 5)]), [(-1, 56)]);
+    }
+
+    #[test]
+    fn of_a_partition_that_is_named_twice_the_last_counts() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 2, &[])]);
+        world.fill("t", 0, 5);
+        let partition = |&(partition_index, offset): &(i32, i64)| DeleteRecordsPartition { partition_index, offset };
+        let topic = |(name, asked): (&str, &[(i32, i64)])| DeleteRecordsTopic {
+            name: name.into(),
+            partitions: asked.iter().map(partition).collect(),
+        };
+        let topics = [("t", &[(0, 4), (1, 0)][..]), ("nope", &[(0, 0)]), ("empty", &[]), ("t", &[(0, 2)])].map(topic).to_vec();
+        let request = DeleteRecordsRequest { topics, ..DeleteRecordsRequest::default() };
+        handle(&mut world.state, &mut world.fx, world.now, call(2), request);
+        let answered = answer!(world, DeleteRecords);
+        let marks = |one: &DeleteRecordsTopicResult| one.partitions.iter().map(|one| (one.partition_index, one.low_watermark)).collect();
+        let told: Vec<(&str, Vec<(i32, i64)>)> = answered.topics.iter().map(|one| (one.name.as_str(), marks(one))).collect();
+        assert_eq!(told, [("t", vec![(1, 0), (0, 2)]), ("nope", vec![(0, -1)])]);
     }
 
     #[test]

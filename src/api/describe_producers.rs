@@ -25,11 +25,11 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
         after = after.max(topic.map_or_else(|| state.topics.missing_name(&asked.name), |topic| topic.created_in));
         let describe = |partition_index: i32| {
             let partition = topic.and_then(|topic| state.log.partition(topic.partition(partition_index)?));
-            let Some(partition) = partition else { return unknown(&asked.name, partition_index) };
+            let Some(partition) = partition else { return unknown(&asked.name, topic.is_some(), partition_index) };
             after = after.max(partition.written_in());
             let active_producers = partition.producer_rows().iter().map(describe).collect();
             let described = PartitionResponse { partition_index, active_producers, ..PartitionResponse::default() };
-            if room.take(&described) { described } else { failed(partition_index, ErrorCode::INVALID_REQUEST, AnswerRoom::REFUSED) }
+            if room.take(&described) { described } else { failed(partition_index, ErrorCode::INVALID_REQUEST, Some(AnswerRoom::REFUSED)) }
         };
         topics.push(TopicResponse { partitions: asked.partition_indexes.into_iter().map(describe).collect(), name: asked.name });
     }
@@ -37,16 +37,18 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
     fx.reply_after(call.to, after, Response::DescribeProducers(response));
 }
 
-fn unknown(topic: &Text, partition_index: i32) -> PartitionResponse {
+/// Of a partition that its topic does not have Kafka says so without a word.
+fn unknown(topic: &Text, is_there: bool, partition_index: i32) -> PartitionResponse {
     let (error_code, message) = match check_name(topic) {
-        Err(message) => (ErrorCode::INVALID_TOPIC_EXCEPTION, message),
-        Ok(()) => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.".to_owned()),
+        Err(message) => (ErrorCode::INVALID_TOPIC_EXCEPTION, Some(Text::from(message))),
+        Ok(()) if is_there => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None),
+        Ok(()) => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(Text::from_static("This server does not host this topic-partition."))),
     };
-    failed(partition_index, error_code, Text::from(message))
+    failed(partition_index, error_code, message)
 }
 
-fn failed(partition_index: i32, error_code: ErrorCode, message: Text) -> PartitionResponse {
-    PartitionResponse { partition_index, error_code, error_message: Some(message), ..PartitionResponse::default() }
+fn failed(partition_index: i32, error_code: ErrorCode, error_message: Option<Text>) -> PartitionResponse {
+    PartitionResponse { partition_index, error_code, error_message, ..PartitionResponse::default() }
 }
 
 fn describe(row: &ProducerRow) -> ProducerState {
@@ -91,7 +93,9 @@ mod tests {
         assert_eq!(told[0].active_producers, [expected]);
         assert!(told[1].active_producers.is_empty());
         assert_eq!(told.iter().map(|one| one.error_code.0).collect::<Vec<_>>(), [0, 0, 3]);
-        assert_eq!(ask(&mut world, "nope", &[0])[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(told[2].error_message, None);
+        let nowhere = ask(&mut world, "nope", &[0]).remove(0);
+        assert_eq!((nowhere.error_code, nowhere.error_message.is_some()), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, true));
         assert_eq!(ask(&mut world, "a b", &[0])[0].error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
 

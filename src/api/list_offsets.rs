@@ -45,21 +45,21 @@ pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, reques
             *times.entry((topic.name.clone(), partition.partition_index)).or_default() += 1;
         }
     }
-    let mut sheet = Sheet { response: ListOffsetsResponse::default(), lookups: Vec::new(), after: PlanNo::COMMITTED, doubtful: Vec::new() };
-    for topic in request.topics {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
+    let mut sheet = Sheet::default();
+    for topic in &request.topics {
         for partition in &topic.partitions {
-            let is_twice = times.get(&(topic.name.clone(), partition.partition_index)).is_some_and(|times| *times > 1);
-            let answer = if is_twice {
+            // As in Kafka there is one entry of each topic and partition, however often they were asked for.
+            let Some(times) = times.remove(&(topic.name.clone(), partition.partition_index)) else { continue };
+            let place = sheet.place(&topic.name);
+            let answer = if times > 1 {
                 error(partition, ErrorCode::INVALID_REQUEST)
             } else if since(partition.timestamp) > call.api_version {
                 error(partition, ErrorCode::UNSUPPORTED_VERSION)
             } else {
-                sheet.answer(state, fx, &topic.name, partitions.len(), partition)
+                sheet.answer(state, fx, &topic.name, place, partition)
             };
-            partitions.push(answer);
+            sheet.response.topics[place.0].partitions.push(answer);
         }
-        sheet.response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
     sheet.send(call, fx);
 }
@@ -69,8 +69,11 @@ fn error(partition: &ListOffsetsPartition, error_code: ErrorCode) -> ListOffsets
 }
 
 /// An answer that is being written.
+#[derive(Default)]
 struct Sheet {
     response: ListOffsetsResponse,
+    // Where each topic stands in it.
+    topics: HashMap<Text, usize>,
     lookups: Vec<ColdLookup>,
     after: PlanNo,
     // Entries that say "not there" of what an uncommitted plan deleted: topic and partition by place.
@@ -78,19 +81,29 @@ struct Sheet {
 }
 
 impl Sheet {
+    /// Where the next entry of a topic goes: its topic and partition by place.
+    fn place(&mut self, name: &Text) -> (usize, usize) {
+        let topics = &mut self.response.topics;
+        let topic = *self.topics.entry(name.clone()).or_insert_with(|| {
+            topics.push(ListOffsetsTopicResponse { name: name.clone(), ..ListOffsetsTopicResponse::default() });
+            topics.len() - 1
+        });
+        (topic, topics[topic].partitions.len())
+    }
+
     fn answer(
         &mut self,
         state: &State,
         fx: &Effects,
         name: &Text,
-        place: usize,
+        place: (usize, usize),
         asked: &ListOffsetsPartition,
     ) -> ListOffsetsPartitionResponse {
         let topic = state.topics.by_name(name).filter(|topic| fx.is_committed(topic.created_in));
         let missing_in = if topic.is_none() { state.topics.missing_name(name) } else { PlanNo::COMMITTED };
         if !fx.is_committed(missing_in) {
             self.after = self.after.max(missing_in);
-            self.doubtful.push((self.response.topics.len(), place));
+            self.doubtful.push(place);
         }
         let part = topic.and_then(|topic| topic.partition(asked.partition_index));
         let Some((part, partition)) = part.and_then(|part| Some((part, state.log.partition(part)?))) else {
@@ -111,11 +124,10 @@ impl Sheet {
     }
 
     /// Leaves "not found" to stand where the partition's own figures say so, and asks the store for the rest.
-    fn look_up(&mut self, part: PartId, partition: &Partition, timestamp: i64, place: usize) {
+    fn look_up(&mut self, part: PartId, partition: &Partition, timestamp: i64, (topic, place): (usize, usize)) {
         let (from, until) = (partition.log_start(), partition.high_watermark());
         let target = if timestamp == MAX_TIMESTAMP { TimestampTarget::Greatest } else { TimestampTarget::AtLeast(timestamp) };
         if from < until && timestamp <= partition.max_timestamp() {
-            let topic = self.response.topics.len();
             self.lookups.push(ColdLookup { topic, partition: place, part, from, until, target, leader_epoch: partition.leader_epoch() });
         }
     }
@@ -213,7 +225,7 @@ mod tests {
         let job = cold(&mut world);
         let part = world.state.topics.by_name("t").unwrap().partitions[0];
         let target = TimestampTarget::AtLeast(newest);
-        assert_eq!(job.lookups, [ColdLookup { topic: 1, partition: 0, part, from: 0, until: 5, target, leader_epoch: 0 }]);
+        assert_eq!(job.lookups, [ColdLookup { topic: 0, partition: 1, part, from: 0, until: 5, target, leader_epoch: 0 }]);
         assert_eq!(figures(&job.response), [nothing; 2]);
         send(&mut world, 7, &[("t", 0, MAX_TIMESTAMP)]);
         assert_eq!(cold(&mut world).lookups[0].target, TimestampTarget::Greatest);
@@ -224,11 +236,25 @@ mod tests {
         let mut world = world();
         let asked = [("t", 0, LATEST), ("t", 9, LATEST), ("u", 0, LATEST), ("t", 0, EARLIEST), ("t", 1, LATEST)];
         let codes: Vec<ErrorCode> = list(&mut world, 4, &asked).iter().map(|figures| figures.0).collect();
-        assert_eq!(codes, [ErrorCode::INVALID_REQUEST, UNKNOWN, UNKNOWN, ErrorCode::INVALID_REQUEST, ErrorCode::NONE]);
-        let mut fenced = request(&[("t", 0, LATEST)]);
-        fenced.topics[0].partitions[0].current_leader_epoch = 1;
-        handle(&mut world.state, &mut world.fx, world.now, call(4), fenced);
-        assert_eq!(figures(&answer!(world, ListOffsets))[0].0, ErrorCode::UNKNOWN_LEADER_EPOCH);
+        assert_eq!(codes, [ErrorCode::INVALID_REQUEST, UNKNOWN, ErrorCode::NONE, UNKNOWN]);
+        for (epoch, code) in [(1, ErrorCode::UNKNOWN_LEADER_EPOCH), (-2, ErrorCode::FENCED_LEADER_EPOCH), (-1, ErrorCode::NONE)] {
+            let mut asked = request(&[("t", 0, LATEST)]);
+            asked.topics[0].partitions[0].current_leader_epoch = epoch;
+            handle(&mut world.state, &mut world.fx, world.now, call(4), asked);
+            assert_eq!(figures(&answer!(world, ListOffsets))[0].0, code, "{epoch}");
+        }
+    }
+
+    #[test]
+    fn each_topic_and_partition_is_answered_once() {
+        let mut world = world();
+        let mut asked = request(&[("t", 0, LATEST), ("u", 0, LATEST), ("t", 1, LATEST), ("t", 0, EARLIEST), ("v", 0, LATEST)]);
+        asked.topics[4].partitions.clear();
+        handle(&mut world.state, &mut world.fx, world.now, call(4), asked);
+        let answered = answer!(world, ListOffsets);
+        let indices = |topic: &ListOffsetsTopicResponse| topic.partitions.iter().map(|entry| entry.partition_index).collect();
+        let told: Vec<(&str, Vec<i32>)> = answered.topics.iter().map(|topic| (topic.name.as_str(), indices(topic))).collect();
+        assert_eq!(told, [("t", vec![0, 1]), ("u", vec![0])], "and a topic without partitions not at all");
     }
 
     #[test]

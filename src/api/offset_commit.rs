@@ -23,7 +23,7 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
     // Which entries of the answer the offsets belong to.
     let mut places = Vec::new();
     for topic in &request.topics {
-        let resolved = resolve(&state.topics, topic, by_id, &mut after);
+        let Some(resolved) = resolve(&state.topics, topic, by_id, &mut after) else { continue };
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (asked, part) in topic.partitions.iter().zip(resolved) {
             if let Ok(part) = part {
@@ -55,8 +55,9 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
     fx.reply_after(call.to, after, Response::OffsetCommit(OffsetCommitResponse { topics, ..OffsetCommitResponse::default() }));
 }
 
-/// The partitions of a topic, in order. `after` rises to the plan that the absence of one rests on.
-fn resolve(topics: &Topics, asked: &OffsetCommitRequestTopic, by_id: bool, after: &mut PlanNo) -> Vec<Result<PartId, ErrorCode>> {
+/// The partitions of a topic, in order; none when it is there and nothing is asked of it: Kafka leaves it out of the answer.
+/// `after` rises to the plan that the absence of one rests on.
+fn resolve(topics: &Topics, asked: &OffsetCommitRequestTopic, by_id: bool, after: &mut PlanNo) -> Option<Vec<Result<PartId, ErrorCode>>> {
     let topic = if by_id { topics.by_id(asked.topic_id) } else { topics.by_name(&asked.name) };
     let Some(topic) = topic else {
         let (missing_in, error) = if by_id {
@@ -65,10 +66,11 @@ fn resolve(topics: &Topics, asked: &OffsetCommitRequestTopic, by_id: bool, after
             (topics.missing_name(&asked.name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
         };
         *after = (*after).max(missing_in);
-        return vec![Err(error); asked.partitions.len()];
+        return Some(vec![Err(error); asked.partitions.len()]);
     };
     let resolve_one = |index: i32| topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    asked.partitions.iter().map(|partition| resolve_one(partition.partition_index)).collect()
+    let resolved = asked.partitions.iter().map(|partition| resolve_one(partition.partition_index)).collect();
+    (!asked.partitions.is_empty()).then_some(resolved)
 }
 
 #[cfg(test)]
@@ -136,6 +138,18 @@ mod tests {
         // An error of the group does not hide the other.
         commit(&mut world, 9, asked(), 3);
         assert_eq!(errors(answer!(world, OffsetCommit)), [vec![missing], vec![E::UNKNOWN_MEMBER_ID, missing, missing]]);
+    }
+
+    #[test]
+    fn a_topic_without_partitions_is_named_when_it_is_not_there() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        let id = world.state.topics.by_name("t").unwrap().id;
+        for version in [9, 10] {
+            commit(&mut world, version, vec![topic("t", id, &[]), topic("no", Uuid([7; 16]), &[])], -1);
+            let told: Vec<Uuid> = answer!(world, OffsetCommit).topics.iter().map(|topic| topic.topic_id).collect();
+            assert_eq!(told, [Uuid([7; 16])]);
+        }
     }
 
     #[test]

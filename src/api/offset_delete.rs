@@ -19,6 +19,9 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
     let (mut parts, mut places) = (Vec::new(), Vec::new());
     for asked in request.topics {
         let topic = state.topics.by_name(&asked.name);
+        if topic.is_some() && asked.partitions.is_empty() {
+            continue; // as in Kafka, which names topics without partitions only when they are not there
+        }
         after = after.max(topic.map_or_else(|| state.topics.missing_name(&asked.name), |_| PlanNo::COMMITTED));
         let mut partitions = Vec::with_capacity(asked.partitions.len());
         for partition in asked.partitions {
@@ -74,6 +77,13 @@ mod tests {
         (response.error_code.0, response.topics.iter().flat_map(of_topic).collect())
     }
 
+    fn topics_told(world: &mut World, names: &[&str]) -> Vec<String> {
+        let topic = |name: &&str| OffsetDeleteRequestTopic { name: (*name).into(), partitions: vec![] };
+        let request = OffsetDeleteRequest { group_id: "g".into(), topics: names.iter().map(topic).collect() };
+        handle(&mut world.state, &mut world.fx, world.now, call(0), request);
+        answer!(world, OffsetDelete).topics.iter().map(|topic| topic.name.to_string()).collect()
+    }
+
     #[test]
     fn offsets_go_partition_by_partition() {
         let mut world = World::new();
@@ -84,6 +94,7 @@ mod tests {
         assert_eq!(told, (0, expected.to_vec()));
         assert_eq!(ask(&mut world, "g", &[("t", &[0])]), (69, vec![]), "a group that only committed goes with its last offset");
         assert_eq!(ask(&mut world, "", &[("t", &[0])]), (24, vec![]));
+        assert_eq!(topics_told(&mut world, &["t", "none"]), ["none"], "without partitions");
         assert_eq!(ask(&mut world, "g", &[("none", &[0])]).0, 0);
     }
 }

@@ -7,6 +7,7 @@ use crate::base::text::Text;
 use crate::base::time::Now;
 use crate::state::State;
 use crate::state::effects::Effects;
+use crate::state::log::partition::NO_LEADER_EPOCH;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::offset_for_leader_epoch::{
@@ -37,8 +38,14 @@ fn answer(state: &State, fx: &Effects, name: &Text, asked: &OffsetForLeaderParti
         return answer;
     };
     answer.error_code = partition.check_leader_epoch(asked.current_leader_epoch);
-    if answer.error_code.is_none() && asked.leader_epoch == partition.leader_epoch() {
-        (answer.leader_epoch, answer.end_offset) = (partition.leader_epoch(), partition.high_watermark());
+    if answer.error_code.is_none() {
+        (answer.leader_epoch, answer.end_offset) = match asked.leader_epoch {
+            NO_LEADER_EPOCH => (NO_LEADER_EPOCH, -1),
+            epoch if epoch == partition.leader_epoch() => (epoch, partition.high_watermark()),
+            // One from before the first ends where that begins.
+            epoch if epoch < partition.leader_epoch() => (epoch, partition.log_start()),
+            _ => (NO_LEADER_EPOCH, -1),
+        };
     }
     answer
 }
@@ -69,7 +76,13 @@ mod tests {
         assert_eq!(ask(&mut world, "t", 0, 0, 0), (ErrorCode::NONE, 0, 5));
         assert_eq!(ask(&mut world, "t", 0, 0, 1), (ErrorCode::NONE, -1, -1));
         assert_eq!(ask(&mut world, "t", 0, 0, -1), (ErrorCode::NONE, -1, -1));
+        assert_eq!(ask(&mut world, "t", 0, 0, -5), (ErrorCode::NONE, -5, 0), "before the first");
+        let part = world.state.topics.by_name("t").unwrap().partitions[0];
+        world.fx.row(crate::store::plan::Op::SetLogStart { part, log_start: 2 });
+        world.commit();
+        assert_eq!(ask(&mut world, "t", 0, 0, -5), (ErrorCode::NONE, -5, 2), "it begins where the log does");
         assert_eq!(ask(&mut world, "t", 0, 1, 0), (ErrorCode::UNKNOWN_LEADER_EPOCH, -1, -1));
+        assert_eq!(ask(&mut world, "t", 0, -5, 0), (ErrorCode::FENCED_LEADER_EPOCH, -1, -1));
         assert_eq!(ask(&mut world, "t", 1, -1, 0), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1));
         assert_eq!(ask(&mut world, "u", 0, -1, 0), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1));
     }

@@ -98,7 +98,8 @@ pub fn alter_reassignments(state: &mut State, fx: &mut Effects, _now: Now, call:
     }
     let response = AlterPartitionReassignmentsResponse {
         allow_replication_factor_change: request.allow_replication_factor_change,
-        error_message: None,
+        // To nothing Kafka answers with an empty message, to anything else with none.
+        error_message: responses.is_empty().then(Text::default),
         responses,
         ..AlterPartitionReassignmentsResponse::default()
     };
@@ -184,7 +185,10 @@ mod tests {
         alter_reassignments(&mut world.state, &mut world.fx, world.now, call(1), request);
         let response = answer!(world, AlterPartitionReassignments);
         let codes: Vec<i16> = response.responses.iter().flat_map(|topic| topic.partitions.iter().map(|one| one.error_code.0)).collect();
-        assert_eq!((response.error_code.0, codes), (0, vec![0, 85, 39, 39, 3, 3]));
+        assert_eq!((response.error_code.0, response.error_message, codes), (0, None, vec![0, 85, 39, 39, 3, 3]));
+        let nothing = AlterPartitionReassignmentsRequest::default();
+        alter_reassignments(&mut world.state, &mut world.fx, world.now, call(1), nothing);
+        assert_eq!(answer!(world, AlterPartitionReassignments).error_message, Some(Text::default()));
         list_reassignments(&mut world.state, &mut world.fx, world.now, call(0), ListPartitionReassignmentsRequest::default());
         let response = answer!(world, ListPartitionReassignments);
         assert_eq!((response.error_code.0, response.topics.len()), (0, 0));

@@ -39,6 +39,7 @@ pub struct Run<'a> {
     variables: BTreeMap<String, [Value; 2]>,
     sent: BTreeMap<String, Vec<Asked>>,
     last: [Value; 2],
+    fences: usize,
 }
 
 /// The schemas of an API.
@@ -59,6 +60,7 @@ impl<'a> Run<'a> {
             variables: BTreeMap::new(),
             sent: BTreeMap::new(),
             last: Default::default(),
+            fences: 0,
         };
         run.set("stem", run.stem.clone());
         run
@@ -241,6 +243,13 @@ impl<'a> Run<'a> {
         let (kafka, monolog) = (kafka.as_str().expect("an id"), monolog.as_str().expect("an id"));
         self.world.book.lock().expect("the book").same_topic(kafka, monolog);
         self.set_each(&format!("{name}.id"), |side| ids[side].clone());
+    }
+
+    /// Waits until Apache Kafka's broker shows all that was changed before. It hears of changes from its controller, in their order and
+    /// after they were answered: when it shows a topic that is made now, it shows them.
+    pub fn catch_up(&mut self) {
+        self.fences += 1;
+        self.topic(&format!("fence-{}", self.fences), 1, "{}");
     }
 
     /// Waits until both hand out producer ids and coordinate groups: Apache Kafka makes a topic of its own for that when it is first asked.

@@ -1,7 +1,7 @@
 //! The answer to a fetch: what there is for each partition, within the bounds of size, and what the session is told of it
 //! (`ReplicaManager.readFromLog`, `FetchResponse.of`). Written by `fetch`.
 
-use super::partition::Partition;
+use super::partition::{NO_LEADER_EPOCH, Partition};
 use super::sessions::{Cached, NO_SESSION, Session};
 use super::tail::{Run, Tail};
 use super::target::{Context, FetchParams, Place, Target, TopicKey};
@@ -35,7 +35,8 @@ pub(super) fn look<'a>(partitions: &'a Partitions, tail: &'a Tail, target: &Targ
         Place::Replaced => return Look::Error(ErrorCode::INCONSISTENT_TOPIC_ID),
     };
     let Some(partition) = partitions.get(&part) else { return Look::Error(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) };
-    let epoch_error = partition.check_leader_epoch(target.current_leader_epoch);
+    // Here every negative one means that none is given (`FetchRequest.optionalEpoch`).
+    let epoch_error = partition.check_leader_epoch(target.current_leader_epoch.max(NO_LEADER_EPOCH));
     let offset = target.fetch_offset;
     if epoch_error.is_error() {
         Look::Error(epoch_error)
@@ -123,13 +124,12 @@ impl<'a> Sheet<'a> {
         let partition = match look {
             Look::Error(error_code) => {
                 data.error_code = error_code;
-                if matches!(
+                // As in Kafka, what is refused without a look at its log has the schema's default, an empty list, whatever was asked.
+                let is_unknown = matches!(
                     error_code,
                     ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::INCONSISTENT_TOPIC_ID
-                ) {
-                    // What is refused without a look at its log has the schema's default in Kafka, an empty list.
-                    data.aborted_transactions = Some(Vec::new());
-                }
+                );
+                data.aborted_transactions = is_unknown.then(Vec::new);
                 return (data, None);
             }
             Look::Nothing(partition) => partition,
@@ -275,13 +275,15 @@ mod tests {
     #[test]
     fn read_committed_hears_of_no_aborted_transactions() {
         let mut rig = Rig::new();
-        rig.created("t", 1, &[]);
-        let to = rig.fetch(0, request(&[("t", &[(0, 0), (0, 5), (7, 0)])]), |params| params.read_committed = true);
-        let read = rig.answer(to).unwrap();
-        assert!(entries(&read).iter().all(|(_, data)| data.aborted_transactions == Some(vec![])), "on errors too");
-        let read = rig.read(request(&[("t", &[(0, 0), (0, 5), (7, 0)])]));
-        let lists: Vec<_> = entries(&read).iter().map(|(_, data)| data.aborted_transactions.as_ref().map(Vec::len)).collect();
-        assert_eq!(lists, [None, Some(0)], "what is not there has an empty list, as in Kafka");
+        rig.created("t", 2, &[]);
+        let lists = |read: &FetchResponse| -> Vec<(i32, Option<usize>)> {
+            entries(read).iter().map(|(_, data)| (data.partition_index, data.aborted_transactions.as_ref().map(Vec::len))).collect()
+        };
+        let asked = || request(&[("t", &[(0, 0), (1, 5), (7, 0)])]);
+        let to = rig.fetch(0, asked(), |params| params.read_committed = true);
+        let committed = rig.answer(to).unwrap();
+        assert_eq!(lists(&committed), [(0, Some(0)), (1, None), (7, Some(0))], "out of range none, as in Kafka");
+        assert_eq!(lists(&rig.read(asked())), [(0, None), (1, None), (7, Some(0))], "what is not there has an empty list");
     }
 
     #[test]

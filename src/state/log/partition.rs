@@ -14,6 +14,8 @@ use crate::wire::compress::Codec;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::produce::BatchIndexAndErrorMessage;
 
+/// A leader epoch that says nothing (`RecordBatch.NO_PARTITION_LEADER_EPOCH`).
+pub const NO_LEADER_EPOCH: i32 = -1;
 /// Kafka lists so many bad records of a batch in its message; a bound on what a refusal carries.
 const RECORD_ERRORS_MAX: usize = 100;
 
@@ -189,7 +191,7 @@ impl Partition {
 
     /// What Kafka says to a client that believes in another leader epoch (`Partition.checkCurrentLeaderEpoch`); below 0: in none.
     pub fn check_leader_epoch(&self, current_leader_epoch: i32) -> ErrorCode {
-        if current_leader_epoch < 0 || current_leader_epoch == self.leader_epoch {
+        if current_leader_epoch == NO_LEADER_EPOCH || current_leader_epoch == self.leader_epoch {
             ErrorCode::NONE
         } else if current_leader_epoch < self.leader_epoch {
             ErrorCode::FENCED_LEADER_EPOCH
@@ -543,6 +545,7 @@ mod tests {
         let partition = rig.log.partition(part).unwrap();
         assert_eq!(partition.check_leader_epoch(-1), ErrorCode::NONE);
         assert_eq!(partition.check_leader_epoch(0), ErrorCode::NONE);
+        assert_eq!(partition.check_leader_epoch(-2), ErrorCode::FENCED_LEADER_EPOCH);
         assert_eq!(partition.check_leader_epoch(1), ErrorCode::UNKNOWN_LEADER_EPOCH);
         let row = PartitionRow { leader_epoch: 3, ..rig.image.partitions[0].clone() };
         assert_eq!(Partition::new(&row).check_leader_epoch(2), ErrorCode::FENCED_LEADER_EPOCH);

@@ -119,8 +119,8 @@ fn changed(overrides: &[(Text, Text)], changes: &[(&str, ConfigOp, Option<&str>)
 /// back the plan that the answer rests on.
 pub fn add_partitions(state: &mut State, fx: &mut Effects, wanted: &CreatePartitionsTopic, only_check: bool) -> Result<PlanNo, Denied> {
     let Some(topic) = state.topics.by_name(&wanted.name) else {
-        let message = "This server does not host this topic-partition.".to_owned();
-        return Err(Denied { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message, after: state.topics.missing_name(&wanted.name) });
+        let after = state.topics.missing_name(&wanted.name);
+        return Err(Denied { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message: String::new(), after });
     };
     let denied = |code, message| Denied { code, message, after: topic.changed_in };
     let present = topic.partitions.len() as i32;

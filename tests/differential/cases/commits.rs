@@ -74,6 +74,11 @@ fn commit(run: &mut Run, version: i16) {
     );
     whole(
         run,
+        "an unknown topic without partitions",
+        "{group_id: $stem, topics: [{name: commit-nowhere, topic_id: abcdefghijklmnopqrstuA, partitions: []}]}",
+    );
+    whole(
+        run,
         "no group",
         "{group_id: '', topics: [{name: $t, topic_id: $t.id, partitions: [{partition_index: 0, committed_offset: 1}]}]}",
     );
@@ -187,6 +192,7 @@ fn delete(run: &mut Run, version: i16) {
     ask("unknown topic", "$stem", "{name: delete-nowhere, partitions: [{partition_index: 0}]}");
     ask("nothing", "$stem", "");
     ask("no partitions", "$stem", "{name: $t, partitions: []}");
+    ask("an unknown topic without partitions", "$stem", "{name: delete-nowhere, partitions: []}");
     ask("one", "$stem", "{name: $t, partitions: [{partition_index: 0}]}");
     ask("one again", "$stem", "{name: $t, partitions: [{partition_index: 0}]}");
     run.ask(ApiKey::OffsetFetch, 9, "after one was deleted", "{groups: [{group_id: $stem, topics: null}]}");

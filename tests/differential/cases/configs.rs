@@ -101,6 +101,7 @@ fn describe(run: &mut Run, version: i16) {
 
 /// What a topic has now.
 fn look(run: &mut Run, name: &str) {
+    run.catch_up();
     run.ask(ApiKey::DescribeConfigs, 4, name, "{resources: [{resource_type: 2, resource_name: $t, configuration_keys: null}]}");
 }
 

@@ -142,12 +142,10 @@ fn delete(run: &mut Run, version: i16) {
                 ),
             );
         }
-        run.ask(
-            ApiKey::OffsetForLeaderEpoch,
-            4,
-            name,
-            "{replica_id: -1, topics: [{topic: $t, partitions: [{partition: 0, leader_epoch: 0}]}]}",
-        );
+        for epoch in [0, -5] {
+            let topics = format!("[{{topic: $t, partitions: [{{partition: 0, leader_epoch: {epoch}}}]}}]");
+            run.ask(ApiKey::OffsetForLeaderEpoch, 4, name, &format!("{{replica_id: -1, topics: {topics}}}"));
+        }
     };
     ask(run, "nothing to delete", "{partition_index: 0, offset: 0}");
     ask(run, "within a batch", "{partition_index: 0, offset: 2}");
