@@ -88,7 +88,7 @@ impl Card {
         let not_ok = |results: &Results, outcome: &str| self.reasons(results, |o, why| o == outcome && !why.is_empty());
         for (title, list) in [
             ("Fails with monolog", not_ok(&self.monolog, "FAIL")),
-            ("Fails with Apache Kafka in the same words: the client's own", not_ok(&self.monolog, "as-kafka")),
+            ("Fails with Apache Kafka in the same way: the client's own", not_ok(&self.monolog, "as-kafka")),
             ("Fails with Apache Kafka only", self.kafka_only()),
             ("Passes, but for what the client cannot do", not_ok(&self.monolog, "ok")),
             ("Impossible for the client", not_ok(&self.monolog, "skip")),
@@ -103,6 +103,10 @@ impl Card {
                 let places: Vec<String> = places.iter().map(|(client, cases)| format!("{client} ({cases})")).collect();
                 writeln!(text, "| {} | {} |", why.replace('|', "\\|"), places.join(", ")).unwrap();
             }
+        }
+        text.push_str("\n## Where the clients' own faults come from\n\n| client | case | source |\n|---|---|---|\n");
+        for row in rows(&dir.join("faults.tsv")) {
+            writeln!(text, "| {} | {} | {} |", row[0], row[1], row[3]).unwrap();
         }
         text.push_str("\n## Without a stored result\n\n");
         let missing = self.missing(dir);

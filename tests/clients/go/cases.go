@@ -58,9 +58,9 @@ func refused(what string, code int, err error) {
 }
 
 func until(what string, ready func() bool) {
-	for deadline := time.Now().Add(10 * time.Second); !ready(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !ready(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			fail("not within 10 s: %s", what)
+			fail("not within 30 s: %s", what)
 		}
 	}
 }

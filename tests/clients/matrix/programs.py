@@ -154,16 +154,18 @@ class Program:
 
 
 def wait_until(seconds, what, ready, programs=()):
-    """Looks whenever a program says something; a program that ends meanwhile is a fault, or it refuses."""
+    """Looks whenever a program says something; a program that ends meanwhile is a fault, or it refuses. What is waited for may be a
+    function: the text is of when it did not come."""
+    told = what if callable(what) else lambda: what
     deadline = time.monotonic() + seconds
     with Program.news:
         while not ready():
             for program in programs:
                 program.refuses()
                 if program.process.poll() is not None and not program.reader.is_alive():
-                    raise Fault(f"ended with {program.process.returncode} before {what}: {program.tail()}")
+                    raise Fault(f"ended with {program.process.returncode} before {told()}: {program.tail()}")
             if not Program.news.wait(min(1.0, deadline - time.monotonic())) and time.monotonic() > deadline:
-                raise Fault(f"not within {seconds} s: {what}; {'; '.join(program.tail() for program in programs)}")
+                raise Fault(f"not within {seconds} s: {told()}; {'; '.join(program.tail() for program in programs)}")
 
 
 class Matrix:

@@ -70,17 +70,18 @@ async function difference(library, all, topic, without) {
 export async function read(library) {
   const all = records()
   const differing = []
+  const { codecs, without: unable, lacks } = library
   let equal = 0
   for (const { topic, client, codec, without } of shared('topics.json')) {
-    if (!library.codecs.includes(codec)) {
+    if (!codecs.includes(codec)) {
       continue
     }
-    const differs = await difference(library, all, topic, new Set([...without, ...library.without])).catch(text)
+    const differs = await difference(library, all, topic, new Set([...without, ...unable])).catch(text)
     if (differs) {
       differing.push(`${client}/${codec}: ${differs}`)
     } else {
       equal++
     }
   }
-  say(differing.length ? `CASE cross.read FAIL ${differing.join('; ')}` : `CASE cross.read ok ${equal} topics equal${library.lacks ? ` -- ${library.lacks}` : ''}`)
+  say(differing.length ? `CASE cross.read FAIL ${differing.join('; ')}` : `CASE cross.read ok ${equal} topics equal${lacks ? ` -- ${lacks}` : ''}`)
 }

@@ -88,9 +88,9 @@ export async function withAdmin(library, use) {
   }
 }
 
-/** Asks again, for at most five seconds, until it holds. */
+/** Asks again, for at most half a minute, until it holds. */
 export async function until(holds) {
-  for (let i = 0; i < 100 && !(await holds()); i++) {
+  for (let i = 0; i < 600 && !(await holds()); i++) {
     await sleep(50)
   }
 }
@@ -145,8 +145,8 @@ export class Inbox {
     return inbox
   }
 
-  /** The next so many; fewer when nothing has come for ten seconds. */
-  async take(count, idleMs = 10_000) {
+  /** The next so many; fewer when nothing has come for half a minute. */
+  async take(count, idleMs = 30_000) {
     while (this.records.length < count) {
       const before = this.records.length
       await Promise.race([new Promise(resolve => { this.waiting = resolve }), sleep(idleMs)])

@@ -107,7 +107,7 @@ class Listener(ConsumerRebalanceListener):
 
 class Consumer(base.Consumer):
     def __init__(self, library, **conf):
-        self.library, self.group = library, conf.get("group_id")
+        self.owner, self.group = library, conf.get("group_id")
         self.consumer = self._start(conf)
 
     @guarded
@@ -163,7 +163,7 @@ class Consumer(base.Consumer):
 
     @guarded
     async def committed(self, topic, partition):
-        found = (await (await self.library.admin()).list_consumer_group_offsets(self.group))[TopicPartition(topic, partition)]
+        found = (await (await self.owner.admin()).list_consumer_group_offsets(self.group))[TopicPartition(topic, partition)]
         return found.offset, found.metadata
 
     @guarded

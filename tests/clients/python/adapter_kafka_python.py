@@ -98,6 +98,9 @@ class Consumer(base.Consumer):
 
     def subscribe(self, topics, assigned, revoked):
         self.consumer.subscribe(topics, listener=Listener(self.consumer, assigned, revoked))
+        # Else it may join before it has heard of the partitions, and join again when it has: see ../faults.tsv for what comes of that.
+        for topic in topics:
+            self.consumer.partitions_for_topic(topic)
 
     @guarded
     def poll(self, seconds):

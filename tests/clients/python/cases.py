@@ -140,7 +140,7 @@ def topic_list(library, prefix):
 def delete(library, prefix):
     library.create_topic(prefix + "delete", 1, {})
     library.delete_topic(prefix + "delete")
-    until("gone from the list", 10, lambda: prefix + "delete" not in library.topics())
+    until("gone from the list", 30, lambda: prefix + "delete" not in library.topics())
     refused("deleted again", base.UNKNOWN_TOPIC, library.delete_topic, prefix + "delete")
     return "gone; 3"
 
@@ -364,7 +364,7 @@ def reset(library, prefix):
     read(consumer, 10)
     consumer.commit({(topic, 0): (10, "")})
     consumer.close()
-    until("the group is empty", 10, lambda: library.describe_group(group)[0] == "Empty")
+    until("the group is empty", 30, lambda: library.describe_group(group)[0] == "Empty")
     library.alter_group_offsets(group, {(topic, 0): 3})
     consumer = subscribed(library, group, topic)
     expect("started at", 3, read(consumer, 7)[0].offset)

@@ -86,7 +86,7 @@ final class Connect {
     }
 
     private static void until(String what, Callable<Boolean> holds) throws Exception {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(40);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
         while (!holds.call()) {
             Cases.require(System.nanoTime() < deadline, "waited in vain for " + what);
             Thread.sleep(100);

@@ -65,7 +65,7 @@ final class Streams {
             streams.cleanUp();
             streams.start();
             send(lines, want);
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
             Map<String, Long> got;
             while (!(got = counted(streams)).equals(want)) {
                 Cases.require(System.nanoTime() < deadline, "want " + want + ", got " + got + " in state " + streams.state());

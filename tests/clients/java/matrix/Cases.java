@@ -138,14 +138,14 @@ final class Cases {
         return values;
     }
 
-    /** Polls until so many records have come, or nothing has come for ten seconds. */
+    /** Polls until so many records have come, or nothing has come for half a minute. */
     static <K, V> List<ConsumerRecord<K, V>> take(KafkaConsumer<K, V> consumer, int count) {
         List<ConsumerRecord<K, V>> records = new ArrayList<>();
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (records.size() < count && System.nanoTime() < deadline) {
             for (ConsumerRecord<K, V> record : consumer.poll(Duration.ofMillis(100))) {
                 records.add(record);
-                deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+                deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
             }
         }
         return records;

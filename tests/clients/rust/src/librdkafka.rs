@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::shared::{CODECS, Case, Res, Shape, Skip, compare, ensure, env, median, named, numbers, run_cases, same, shapes};
 
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(30);
 
 pub fn cases() {
     let cases: [(&str, Case); 28] = [
