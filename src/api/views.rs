@@ -143,7 +143,7 @@ mod tests {
 
     fn seen(world: &mut World) -> Option<View> {
         world.fx.take_outputs().into_iter().find_map(|output| match output {
-            Output::View { to, view } if to == TO => Some(view),
+            Output::View { to, view, .. } if to == TO => Some(view),
             _ => None,
         })
     }

@@ -68,8 +68,6 @@ pub const GROUPS_MAX: usize = 20_000;
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Subscription metadata of one member over all its protocols.
 pub const MEMBER_METADATA_BYTES_MAX: usize = MIB;
-/// What all groups together may keep in memory: members with their metadata and assignments, and offsets.
-pub const GROUP_BYTES_MAX: usize = 128 * MIB;
 /// Kafka's `offset.metadata.max.bytes`.
 pub const OFFSET_METADATA_BYTES_MAX: usize = 4_096;
 /// Fetch sessions: Kafka's `max.incremental.fetch.session.cache.slots`.
@@ -80,6 +78,10 @@ pub const FETCH_SESSION_PARTITIONS_MAX: usize = 50_000;
 pub const FETCH_UNKNOWN_PARKED_MAX: usize = 1_000;
 /// Producers remembered per partition before the oldest idle one is forgotten.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Producers remembered by all partitions together, each some 0.4 KB, before the longest unused are forgotten,
+pub const PRODUCERS_MAX: usize = 50_000;
+/// ... so many at once.
+pub const PRODUCERS_FORGOTTEN: usize = 1_000;
 /// Producers that are fenced because there was no room for their batches on the disk.
 pub const FENCES_MAX: usize = 100_000;
 /// Batches of one producer that are remembered per partition: Kafka's `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`.

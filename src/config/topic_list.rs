@@ -3,6 +3,7 @@
 
 use super::kafka_keys::parse_overrides;
 use crate::base::topic_name::check_name;
+use std::collections::BTreeMap;
 
 /// A topic to be made at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +22,20 @@ pub const TOPIC_PARTITIONS_MAX: usize = 9_999;
 /// Reads the whole list. The error names the topic that is wrong.
 pub fn parse(list: &str) -> Result<Vec<TopicSpec>, String> {
     let mut topics: Vec<TopicSpec> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for item in split(list, ';')? {
         let item = item.trim();
         if item.is_empty() {
             continue;
         }
         let topic = parse_one(item).map_err(|what| format!("topics as name[:partitions[:key=value,...]] separated by \";\"; {what}"))?;
-        if topics.iter().any(|other| other.name == topic.name) {
-            return Err(format!("each topic once, and \"{}\" is there twice", topic.name));
-        }
         // As when they are made; said here, so that not half of the list is made before.
-        let metric = |topic: &TopicSpec| topic.name.replace('.', "_");
-        if let Some(other) = topics.iter().find(|other| metric(other) == metric(&topic)) {
-            return Err(format!("names that differ in more than '.' and '_', and \"{}\" collides with \"{}\"", topic.name, other.name));
+        match places.insert(topic.name.replace('.', "_"), topics.len()).and_then(|place| topics.get(place)) {
+            Some(other) if other.name == topic.name => return Err(format!("each topic once, and \"{}\" is there twice", topic.name)),
+            Some(other) => {
+                return Err(format!("names that differ in more than '.' and '_', and \"{}\" collides with \"{}\"", topic.name, other.name));
+            }
+            None => {}
         }
         topics.push(topic);
     }

@@ -17,7 +17,6 @@ use crate::state::broker::Broker;
 use crate::state::effects::{Effects, Held};
 use crate::state::timers::Timer;
 use crate::store::plan::Image;
-use crate::wire::api_key::ApiKey;
 use crate::wire::message::Request;
 use std::collections::VecDeque;
 
@@ -128,8 +127,21 @@ impl Engine {
     fn request(&mut self, envelope: Box<Envelope>) {
         match self.life {
             Life::Ended => {}
-            _ if is_long(&envelope) && !(self.deferred.is_empty() && self.has_room_for(&envelope)) => self.deferred.push_back(envelope),
+            _ if self.is_long(&envelope) && !(self.deferred.is_empty() && self.has_room_for(&envelope)) => {
+                self.deferred.push_back(envelope)
+            }
             _ => self.decide(envelope),
+        }
+    }
+
+    /// Whether a request must wait where there is no memory for its answer. A Produce has its own queue.
+    fn is_long(&self, envelope: &Envelope) -> bool {
+        let has_long_lists = envelope.charge.as_ref().is_some_and(|charge| charge.bytes() > SMALL_FRAME_BYTES);
+        match &envelope.request {
+            Request::Produce(_) => false,
+            Request::JoinGroup(request) => has_long_lists || self.state.groups.is_large(&request.group_id),
+            Request::SyncGroup(request) => has_long_lists || self.state.groups.is_large(&request.group_id),
+            request => has_long_lists || request.api().is_listing(),
         }
     }
 
@@ -236,13 +248,6 @@ impl Engine {
             self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
         }
     }
-}
-
-/// Whether a request must wait where there is no memory for its answer. A Produce has its own queue.
-fn is_long(envelope: &Envelope) -> bool {
-    let has_long_lists = envelope.charge.as_ref().is_some_and(|charge| charge.bytes() > SMALL_FRAME_BYTES);
-    let api = envelope.request.api();
-    api != ApiKey::Produce && (has_long_lists || api.is_listing())
 }
 
 impl Life {

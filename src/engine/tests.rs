@@ -16,8 +16,10 @@ use crate::wire::compress::Codec;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use crate::wire::message::heartbeat::HeartbeatRequest;
+use crate::wire::message::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::wire::message::metadata::{MetadataRequest, MetadataRequestTopic};
 use crate::wire::message::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use crate::wire::message::sync_group::SyncGroupRequest;
 use crate::wire::message::{Request, Response};
 use std::sync::Arc;
 
@@ -389,6 +391,38 @@ fn long_answers_wait_for_memory_and_short_ones_do_not() {
     rig.input(Input::Disconnected(first.conn));
     drop(taken);
     assert!(rig.pass(1_000).is_silent(), "nobody is there to hear it");
+}
+
+#[test]
+fn what_is_told_of_large_groups_waits_for_memory() {
+    let mut rig = Rig::new();
+    let join = |rig: &mut Rig, group: &'static str, bytes: usize| {
+        let protocols = vec![JoinGroupRequestProtocol { name: Text::from_static("range"), metadata: vec![0; bytes].into() }];
+        let (group_id, protocol_type) = (Text::from_static(group), Text::from_static("consumer"));
+        let (session_timeout_ms, rebalance_timeout_ms) = (10_000, 10_000);
+        let request = JoinGroupRequest {
+            group_id,
+            protocol_type,
+            session_timeout_ms,
+            rebalance_timeout_ms,
+            protocols,
+            ..JoinGroupRequest::default()
+        };
+        rig.ask(3, Request::JoinGroup(request), Vec::new())
+    };
+    let members = [join(&mut rig, "large", 100_000), join(&mut rig, "small", 100)];
+    assert_eq!(rig.pass(1).to(), members.map(|to| to.seq));
+    let kept = rig.memory.used_bytes();
+    assert!((100_000..110_000).contains(&kept), "what groups keep is paid for: {kept}");
+    let held = rig.memory.charge_answer(rig.memory.limit_bytes());
+    let waits = join(&mut rig, "large", 100);
+    let sync = SyncGroupRequest { group_id: Text::from_static("large"), ..SyncGroupRequest::default() };
+    let waits_too = rig.ask(3, Request::SyncGroup(sync), Vec::new());
+    let told = rig.ask(3, Request::SyncGroup(SyncGroupRequest { group_id: Text::from_static("small"), ..Default::default() }), Vec::new());
+    assert_eq!(rig.said().to(), [told.seq]);
+    drop(held);
+    let said = rig.pass(4).to();
+    assert!(said.contains(&waits_too.seq) && !said.contains(&told.seq), "{said:?} {waits:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! answer in a mailbox of its own. Used by `serve`'s threads; the mailboxes stand behind those of the reactors.
 
 use super::reply::Reply;
+use crate::base::budget::Charge;
 use crate::base::ids::ConnId;
 use crate::base::limits::HTTP_ANSWER_MS;
 use crate::base::text::Text;
@@ -53,13 +54,15 @@ impl Desk {
         self.send(api_version, request, batches.into_iter().map(Ok).collect())
     }
 
-    /// Has a question answered.
-    pub fn look(&mut self, question: Question) -> Result<View, Reply> {
+    /// Has a question answered; with what pays for a long answer.
+    pub fn look(&mut self, question: Question) -> Result<(View, Option<Charge>), Reply> {
         let to = self.next()?;
         self.engine.send(Input::Question { to, question });
         match self.wait(to)? {
-            Heard::View(View::Refused) => Err(Reply::kafka(ErrorCode::KAFKA_STORAGE_ERROR, "the store refused what the answer rests on")),
-            Heard::View(view) => Ok(view),
+            Heard::View(View::Refused, _) => {
+                Err(Reply::kafka(ErrorCode::KAFKA_STORAGE_ERROR, "the store refused what the answer rests on"))
+            }
+            Heard::View(view, charge) => Ok((view, charge)),
             Heard::Answer(_) => Err(Reply::kafka(ErrorCode::UNKNOWN_SERVER_ERROR, "the broker answered something else")),
         }
     }
@@ -99,7 +102,7 @@ impl Desk {
             // Mail that is older than the question was for another.
             let heard = self.inbox.take().find_map(|mail| match mail {
                 ReactorMail::Answer { to: whose, response, .. } if whose == to => Some(Heard::Answer(response.map(Box::new))),
-                ReactorMail::View { to: whose, view } if whose == to => Some(Heard::View(view)),
+                ReactorMail::View { to: whose, view, charge } if whose == to => Some(Heard::View(view, charge)),
                 _ => None,
             });
             if let Some(heard) = heard {
@@ -121,5 +124,5 @@ impl Desk {
 /// What came.
 enum Heard {
     Answer(Option<Box<Response>>),
-    View(View),
+    View(View, Option<Charge>),
 }

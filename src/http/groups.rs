@@ -2,18 +2,19 @@
 
 use super::desk::Desk;
 use super::input::{Object, from_json};
+use super::list::{Sheet, rows, show};
 use super::reply::Reply;
 use super::site::Site;
 use super::target::Parameters;
 use super::text::rfc3339;
 use super::topics::{odd, refusal};
 use crate::base::text::Text;
-use crate::mail::view::{GroupView, MemberView, Question, View};
+use crate::mail::view::{GroupView, MemberView, OffsetView, Question, View};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::message::delete_groups::DeleteGroupsRequest;
 use crate::wire::message::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::wire::message::{Request, Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 #[derive(Serialize)]
@@ -26,6 +27,32 @@ struct ListedGroup<'a> {
     lag: i64,
 }
 
+#[derive(Serialize)]
+struct DescribedGroup<'a, M, O> {
+    id: &'a str,
+    state: &'a str,
+    generation: i32,
+    protocol: &'a str,
+    lag: i64,
+    members: M,
+    offsets: O,
+}
+
+#[derive(Serialize)]
+struct ListedMember<'a> {
+    id: &'a str,
+    client_id: &'a str,
+    host: &'a str,
+    assignment: Vec<Assigned<'a>>,
+}
+
+#[derive(Serialize)]
+struct Assigned<'a> {
+    topic: &'a str,
+    #[serde(serialize_with = "numbers")]
+    partitions: &'a [[u8; 4]],
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewOffset {
@@ -34,30 +61,19 @@ struct NewOffset {
 
 /// `GET /api/groups`
 pub fn list(site: &Site, desk: &mut Desk) -> Result<Reply, Reply> {
-    let View::Groups(groups) = desk.look(Question::Groups)? else { return Err(odd()) };
-    let _lane = site.reading();
-    let rows: Vec<ListedGroup> = groups.iter().map(listed).collect();
-    Ok(site.list(serde_json::to_vec(&rows).map_err(|error| Reply::kafka(ErrorCode::UNKNOWN_SERVER_ERROR, error.to_string()))?))
+    show(site, desk, Question::Groups, |view, sheet| {
+        let View::Groups(groups) = view else { return Err(odd()) };
+        sheet.put(&rows(groups, listed))
+    })
 }
 
 /// `GET /api/groups/{g}`
 pub fn describe(site: &Site, desk: &mut Desk, id: &str) -> Result<Reply, Reply> {
-    let group = find(desk, id)?;
-    let _lane = site.reading();
-    let offsets = group.offsets.iter().map(|it| {
-        json!({"topic": it.topic.as_str(), "partition": it.partition, "offset": it.offset, "end_offset": it.end_offset, "lag": it.lag(),
-            "metadata": it.metadata.as_str()})
-    });
-    let described = json!({
-        "id": group.id.as_str(),
-        "state": group.state,
-        "generation": group.generation,
-        "protocol": group.protocol.as_str(),
-        "lag": group.lag,
-        "members": group.members.iter().map(member).collect::<Vec<Value>>(),
-        "offsets": offsets.collect::<Vec<Value>>(),
-    });
-    Ok(site.list(described.to_string().into_bytes()))
+    find(site, desk, id, |group, sheet| {
+        let GroupView { id, state, generation, protocol, lag, members, offsets, .. } = group;
+        let (members, offsets) = (rows(members, member), rows(offsets, committed));
+        sheet.put(&DescribedGroup { id, state, generation: *generation, protocol, lag: *lag, members, offsets })
+    })
 }
 
 /// `DELETE /api/groups/{g}`
@@ -73,15 +89,16 @@ pub fn delete(desk: &mut Desk, id: &str) -> Result<Reply, Reply> {
 }
 
 /// `GET /api/groups/{g}/offsets/{t}`
-pub fn offset(desk: &mut Desk, id: &str, topic: &str, target: &str) -> Result<Reply, Reply> {
+pub fn offset(site: &Site, desk: &mut Desk, id: &str, topic: &str, target: &str) -> Result<Reply, Reply> {
     let partition = Parameters::of(target, &["partition"])?.partition()?;
-    let group = find(desk, id)?;
-    let found = group.offsets.iter().find(|offset| offset.topic == *topic && offset.partition == partition);
-    let found = found.ok_or_else(|| {
-        let what = format!("group {id:?} has committed no offset of {topic}, partition {partition}");
-        Reply::kafka(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, what)
-    })?;
-    Ok(Reply::json(200, &json!({"offset": found.offset})))
+    find(site, desk, id, |group, sheet| {
+        let found = group.offsets.iter().find(|offset| offset.topic == *topic && offset.partition == partition);
+        let found = found.ok_or_else(|| {
+            let what = format!("group {id:?} has committed no offset of {topic}, partition {partition}");
+            Reply::kafka(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, what)
+        })?;
+        sheet.put(&json!({"offset": found.offset}))
+    })
 }
 
 /// `POST /api/groups/{g}/offsets/{t}`: as an admin commits, outside of the group.
@@ -110,18 +127,20 @@ pub fn commit(desk: &mut Desk, id: &str, topic: &str, target: &str, body: &[u8])
 
 /// `GET /api/pending`
 pub fn pending(site: &Site, desk: &mut Desk) -> Result<Reply, Reply> {
-    let View::Pending(waiting) = desk.look(Question::Pending)? else { return Err(odd()) };
-    let _lane = site.reading();
-    let rows = waiting.iter().map(|it| {
-        json!({"topic": it.topic.as_str(), "partition": it.partition, "offset": it.offset, "deadline": rfc3339(it.deadline_ms),
-            "correlation_id": it.correlation_id, "client_id": it.client_id.as_deref()})
-    });
-    Ok(site.list(Value::from(rows.collect::<Vec<Value>>()).to_string().into_bytes()))
+    show(site, desk, Question::Pending, |view, sheet| {
+        let View::Pending(waiting) = view else { return Err(odd()) };
+        sheet.put(&rows(waiting, |it| {
+            json!({"topic": it.topic.as_str(), "partition": it.partition, "offset": it.offset, "deadline": rfc3339(it.deadline_ms),
+                "correlation_id": it.correlation_id, "client_id": it.client_id.as_deref()})
+        }))
+    })
 }
 
-fn find(desk: &mut Desk, id: &str) -> Result<GroupView, Reply> {
-    let View::Groups(groups) = desk.look(Question::Group(Text::from(id)))? else { return Err(odd()) };
-    groups.into_iter().next().ok_or_else(|| missing(id))
+fn find(site: &Site, desk: &mut Desk, id: &str, write: impl FnOnce(&GroupView, &mut Sheet) -> Result<(), Reply>) -> Result<Reply, Reply> {
+    show(site, desk, Question::Group(Text::from(id)), |view, sheet| {
+        let View::Groups(groups) = view else { return Err(odd()) };
+        write(groups.first().ok_or_else(|| missing(id))?, sheet)
+    })
 }
 
 fn missing(id: &str) -> Reply {
@@ -133,15 +152,18 @@ fn listed(group: &GroupView) -> ListedGroup<'_> {
     ListedGroup { id, state, generation: *generation, members: *member_count, protocol, lag: *lag }
 }
 
-fn member(member: &MemberView) -> Value {
-    let assignment = assigned(&member.assignment).unwrap_or_default();
-    let assignment = assignment.into_iter().map(|(topic, partitions)| json!({"topic": topic, "partitions": partitions}));
-    json!({"id": member.id.as_str(), "client_id": member.client_id.as_str(), "host": member.host.as_str(),
-        "assignment": assignment.collect::<Vec<Value>>()})
+fn member(member: &MemberView) -> ListedMember<'_> {
+    let MemberView { id, client_id, host, assignment } = member;
+    ListedMember { id, client_id, host, assignment: assigned(assignment).unwrap_or_default() }
+}
+
+fn committed(it: &OffsetView) -> Value {
+    json!({"topic": it.topic.as_str(), "partition": it.partition, "offset": it.offset, "end_offset": it.end_offset, "lag": it.lag(),
+        "metadata": it.metadata.as_str()})
 }
 
 /// The partitions in an assignment of the consumer protocol (`ConsumerProtocolAssignment`); `None` for other protocols.
-fn assigned(mut rest: &[u8]) -> Option<Vec<(&str, Vec<i32>)>> {
+fn assigned(mut rest: &[u8]) -> Option<Vec<Assigned<'_>>> {
     let _version = take::<2>(&mut rest)?;
     let count = i32::from_be_bytes(take(&mut rest)?);
     let mut topics = Vec::new();
@@ -152,9 +174,13 @@ fn assigned(mut rest: &[u8]) -> Option<Vec<(&str, Vec<i32>)>> {
         let count = usize::try_from(i32::from_be_bytes(take(&mut rest)?)).ok()?;
         let (numbers, after) = rest.split_at_checked(count.checked_mul(4)?)?;
         rest = after;
-        topics.push((std::str::from_utf8(name).ok()?, numbers.as_chunks().0.iter().map(|number| i32::from_be_bytes(*number)).collect()));
+        topics.push(Assigned { topic: std::str::from_utf8(name).ok()?, partitions: numbers.as_chunks().0 });
     }
     Some(topics)
+}
+
+fn numbers<S: Serializer>(partitions: &&[[u8; 4]], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(partitions.iter().map(|number| i32::from_be_bytes(*number)))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -170,11 +196,12 @@ mod tests {
     #[test]
     fn assignments_of_consumers_are_read_and_others_passed_over() {
         let bytes = [&[0, 1, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 2][..], &[0, 0, 0, 4, 0, 0, 0, 7], &[0xff; 4]].concat();
-        assert_eq!(assigned(&bytes), Some(vec![("t", vec![4, 7])]));
+        let read = |bytes: &[u8]| assigned(bytes).map(|topics| json!(topics));
+        assert_eq!(read(&bytes), Some(json!([{"topic": "t", "partitions": [4, 7]}])));
         for end in 0..bytes.len() - 4 {
-            assert_eq!(assigned(&bytes[..end]), None, "cut at {end}");
+            assert_eq!(read(&bytes[..end]), None, "cut at {end}");
         }
-        assert_eq!(assigned(b"{\"connect\":1}"), None);
-        assert_eq!(assigned(&[0, 0, 0xff, 0xff, 0xff, 0xff]), Some(vec![]));
+        assert_eq!(read(b"{\"connect\":1}"), None);
+        assert_eq!(read(&[0, 0, 0xff, 0xff, 0xff, 0xff]), Some(json!([])));
     }
 }

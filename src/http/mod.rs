@@ -11,6 +11,7 @@ pub mod guard;
 mod head;
 pub mod health;
 mod input;
+mod list;
 mod messages;
 mod origin;
 mod partitioner;

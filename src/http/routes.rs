@@ -157,7 +157,7 @@ fn read(site: &Site, desk: &mut Desk, route: &Route, target: &str) -> Result<Rep
         Route::Messages(topic) => messages::read(site, desk, topic, target),
         Route::Groups => groups::list(site, desk),
         Route::Group(group) => groups::describe(site, desk, group),
-        Route::Offset(group, topic) => groups::offset(desk, group, topic, target),
+        Route::Offset(group, topic) => groups::offset(site, desk, group, topic, target),
         Route::Pending => groups::pending(site, desk),
         Route::Stats => stats::stats(site, desk),
         Route::Backup => Err(topics::odd()),

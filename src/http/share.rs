@@ -45,16 +45,29 @@ impl Share {
 
     /// Takes `bytes`, and waits a while for them: answers that are on their way give theirs back.
     pub fn wait_hold(&self, bytes: usize) -> Option<Held> {
+        self.wait(|| self.try_hold(bytes))
+    }
+
+    /// Takes `bytes` more for something that is large, and waits a while for them; false when there are none.
+    pub fn wait_grow(&self, held: &mut Option<Held>, bytes: usize) -> bool {
+        let grown = self.wait(|| match held {
+            Some(held) => held.try_grow(bytes, usize::MAX).then_some(()),
+            None => self.try_hold(bytes).map(|new| *held = Some(new)),
+        });
+        grown.is_some()
+    }
+
+    fn wait<T>(&self, mut take: impl FnMut() -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.try_hold(bytes) {
+            match take() {
                 None if Instant::now() < deadline => {
                     let (lock, freed) = &*self.freed;
                     let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
                     // The rest of the broker gives memory back without a word.
                     drop(freed.wait_timeout(guard, RETRY));
                 }
-                held => return held,
+                taken => return taken,
             }
         }
     }

@@ -3,10 +3,11 @@
 
 use super::copied::{Copier, NoCopy};
 use super::health::Health;
+use super::list::Lane;
 use super::reply::Reply;
 use super::share::Share;
 use super::waiting::Waiting;
-use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, HTTP_PAGE_BYTES_MAX, SMALL_FRAME_BYTES};
+use crate::base::limits::{BATCH_BYTES_MAX_DEFAULT, HTTP_PAGE_BYTES_MAX};
 use crate::wire::error_code::ErrorCode;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -23,6 +24,8 @@ pub struct Site {
     pub copier: Copier,
     /// Who waits for one, as the guard sees it.
     pub waiting: Waiting,
+    /// The lane of lists: what there is, is looked at by one request at a time.
+    pub looking: Lane,
     /// The memory of this side.
     pub share: Share,
     /// Names under which pages of this broker are known, beside those that are nobody else's.
@@ -37,13 +40,14 @@ pub struct Site {
 impl Site {
     /// A site that asks for `token`, if there is one.
     pub fn new(health: Arc<Health>, share: Share, token: Option<String>, default_partitions: i32) -> Site {
-        let (reading, writing, waiting) = Default::default();
+        let (reading, writing, waiting, looking) = Default::default();
         let copier: Copier = Box::new(|_| Err(NoCopy::NothingOnDisk));
         Site {
             health,
             default_partitions,
             copier,
             waiting,
+            looking,
             share,
             names: Vec::new(),
             token,
@@ -95,18 +99,6 @@ impl Site {
     pub fn record_bytes_max(&self) -> usize {
         self.page_bytes_max().max(usize::try_from(BATCH_BYTES_MAX_DEFAULT).unwrap_or_default())
     }
-
-    /// A JSON body that may be large; 503 where there is no memory for it.
-    pub fn list(&self, mut body: Vec<u8>) -> Reply {
-        body.push(b'\n');
-        if body.len() <= SMALL_FRAME_BYTES {
-            return Reply { body, ..Reply::empty(200) };
-        }
-        match self.share.wait_hold(body.len()) {
-            Some(held) => Reply { body, held: Some(Box::new(held)), ..Reply::empty(200) },
-            None => no_memory(),
-        }
-    }
 }
 
 /// There is no memory for an answer.
@@ -142,15 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn large_lists_are_charged_and_refused_without_memory() {
-        let site = site(None);
-        let used = || site.share.whole().used_bytes();
-        let first = site.list(vec![b' '; (4 << 20) - 1]);
-        assert_eq!((first.status, used()), (200, 4 << 20));
-        assert_eq!(site.list(vec![b' '; 4 << 20]).status, 503);
-        assert_eq!(site.list(vec![b' '; 100]).status, 200);
-        drop(first);
-        assert_eq!(used(), 0);
-        assert_eq!(site.page_bytes_max(), 4 << 20);
+    fn a_page_takes_half_of_the_share_at_most() {
+        assert_eq!(site(None).page_bytes_max(), 4 << 20);
+        let site = Site::new(Arc::default(), Share::of(Budget::new(8 << 20)), None, 1);
+        assert_eq!(site.page_bytes_max(), 2 << 20);
     }
 }

@@ -12,7 +12,7 @@ const INDEX: &str = include_str!("index.html");
 
 /// How much there is of everything, and the counters since the start.
 pub fn stats(site: &Site, desk: &mut Desk) -> Result<Reply, Reply> {
-    let View::Totals(totals) = desk.look(Question::Totals)? else { return Err(odd()) };
+    let (View::Totals(totals), _) = desk.look(Question::Totals)? else { return Err(odd()) };
     let commits = metrics::COMMITS.get();
     let mean_us = metrics::COMMIT_US.get().checked_div(commits).unwrap_or(0);
     let budget = site.share.whole();

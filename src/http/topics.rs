@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::input::{Object, from_json};
+use super::list::{rows, show};
 use super::reply::Reply;
 use super::site::Site;
 use super::text::rfc3339;
@@ -30,14 +31,14 @@ struct ListedTopic<'a> {
 }
 
 #[derive(Serialize)]
-struct DescribedTopic<'a> {
+struct DescribedTopic<'a, P> {
     name: &'a str,
     latest_offset: i64,
     earliest_offset: i64,
     created_at: Value,
     messages: i64,
     bytes: i64,
-    partitions: Vec<DescribedPartition>,
+    partitions: P,
     config: BTreeMap<&'a str, &'a str>,
 }
 
@@ -107,10 +108,10 @@ fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Stri
 
 /// `GET /api/topics`
 pub fn list(site: &Site, desk: &mut Desk) -> Result<Reply, Reply> {
-    let View::Topics(topics) = desk.look(Question::Topics)? else { return Err(odd()) };
-    let _lane = site.reading();
-    let rows: Vec<ListedTopic> = topics.iter().map(listed).collect();
-    Ok(site.list(serde_json::to_vec(&rows).map_err(|error| Reply::kafka(ErrorCode::UNKNOWN_SERVER_ERROR, error.to_string()))?))
+    show(site, desk, Question::Topics, |view, sheet| {
+        let View::Topics(topics) = view else { return Err(odd()) };
+        sheet.put(&rows(topics, listed))
+    })
 }
 
 /// `POST /api/topics`
@@ -138,21 +139,25 @@ pub fn create(desk: &mut Desk, body: &[u8]) -> Result<Reply, Reply> {
 
 /// `GET /api/topics/{t}`
 pub fn describe(site: &Site, desk: &mut Desk, name: &str) -> Result<Reply, Reply> {
-    let View::Topics(topics) = desk.look(Question::Topic(Text::from(name)))? else { return Err(odd()) };
-    let topic = topics.first().ok_or_else(|| missing(name))?;
-    let _lane = site.reading();
-    let ListedTopic { name, latest_offset, created_at, earliest_offset, messages, bytes, .. } = listed(topic);
-    let partitions = topic.partitions.iter().enumerate().map(|(partition, view)| DescribedPartition {
-        partition,
+    show(site, desk, Question::Topic(Text::from(name)), |view, sheet| {
+        let View::Topics(topics) = view else { return Err(odd()) };
+        let topic = topics.first().ok_or_else(|| missing(name))?;
+        let ListedTopic { name, latest_offset, created_at, earliest_offset, messages, bytes, .. } = listed(topic);
+        let partitions: Vec<(usize, &PartitionView)> = topic.partitions.iter().enumerate().collect();
+        let partitions = rows(&partitions, described);
+        let config = topic.configs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        sheet.put(&DescribedTopic { name, latest_offset, earliest_offset, created_at, messages, bytes, partitions, config })
+    })
+}
+
+fn described((partition, view): &(usize, &PartitionView)) -> DescribedPartition {
+    DescribedPartition {
+        partition: *partition,
         earliest_offset: view.log_start,
         latest_offset: latest(view),
         messages: view.high_watermark - view.log_start,
         bytes: view.bytes,
-    });
-    let partitions = partitions.collect();
-    let config = topic.configs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let described = DescribedTopic { name, latest_offset, earliest_offset, created_at, messages, bytes, partitions, config };
-    Ok(site.list(serde_json::to_vec(&described).map_err(|error| Reply::kafka(ErrorCode::UNKNOWN_SERVER_ERROR, error.to_string()))?))
+    }
 }
 
 /// `DELETE /api/topics/{t}`

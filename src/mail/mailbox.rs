@@ -104,6 +104,8 @@ pub enum ReactorMail {
         to: ReplyTo,
         /// Its answer.
         view: View,
+        /// What pays for it, where it is long.
+        charge: Option<Charge>,
     },
     /// Close a connection.
     Close(ConnId),

@@ -26,6 +26,8 @@ pub enum Output {
         to: ReplyTo,
         /// The answer.
         view: View,
+        /// What pays for it, where it is long.
+        charge: Option<Charge>,
     },
     /// Close a connection, as Kafka does when an acks=0 Produce fails.
     Close(ConnId),

@@ -35,6 +35,28 @@ pub enum View {
     Refused,
 }
 
+impl View {
+    /// What its lists take in memory, in bytes. Names, metadata and assignments are those of the engine.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            View::Topics(topics) => {
+                let lists = topics.iter().map(|topic| listed(&topic.partitions) + listed(&topic.configs));
+                listed(topics) + lists.sum::<usize>()
+            }
+            View::Groups(groups) => {
+                let lists = groups.iter().map(|group| listed(&group.members) + listed(&group.offsets));
+                listed(groups) + lists.sum::<usize>()
+            }
+            View::Pending(rows) => listed(rows),
+            View::Totals(_) | View::Refused => 0,
+        }
+    }
+}
+
+fn listed<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicView {

@@ -112,7 +112,7 @@ impl Turns {
                 Output::Answer { to, response, charge } => {
                     self.post(to.conn.reactor, ReactorMail::Answer { to, response, charge }, &mut to_ring)
                 }
-                Output::View { to, view } => self.post(to.conn.reactor, ReactorMail::View { to, view }, &mut to_ring),
+                Output::View { to, view, charge } => self.post(to.conn.reactor, ReactorMail::View { to, view, charge }, &mut to_ring),
                 Output::Close(conn) => self.post(conn.reactor, ReactorMail::Close(conn), &mut to_ring),
                 Output::Commit(plan) => {
                     inbox.set_committing(true);

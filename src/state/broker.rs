@@ -34,7 +34,8 @@ pub struct Broker {
     pub topics_max: usize,
     /// Partitions of all topics together at most (`limits.max_partitions`).
     pub partitions_max: usize,
-    /// The memory budget (`limits.memory`): pays for long answers and for long fetches that wait.
+    /// The memory budget (`limits.memory`): pays for long answers, for long fetches that wait, and for what groups
+    /// keep.
     pub memory: Budget,
     /// Bytes that the tail cache may hold; a part of the memory budget.
     pub tail_bytes: usize,

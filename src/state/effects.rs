@@ -36,7 +36,7 @@ pub struct Effects {
     filling: Plan,
     filling_bytes: usize,
     held: BTreeMap<PlanNo, Vec<Held>>,
-    held_views: BTreeMap<PlanNo, Vec<(ReplyTo, View)>>,
+    held_views: BTreeMap<PlanNo, Vec<(ReplyTo, View, Option<Charge>)>>,
     outputs: Vec<Output>,
 }
 
@@ -129,10 +129,11 @@ impl Effects {
 
     /// Answers a question when `after`, the newest plan that wrote what the answer shows, is committed; at once when it already is.
     pub fn show_after(&mut self, to: ReplyTo, after: PlanNo, view: View) {
+        let charge = self.charge_bytes(view.heap_bytes());
         if self.is_committed(after) {
-            self.outputs.push(Output::View { to, view });
+            self.outputs.push(Output::View { to, view, charge });
         } else {
-            self.held_views.entry(after).or_default().push((to, view));
+            self.held_views.entry(after).or_default().push((to, view, charge));
         }
     }
 
@@ -192,7 +193,7 @@ impl Effects {
         let ahead = if planted::is(Bug::WrongPlan) { 2 } else { 1 };
         let later_views = self.held_views.split_off(&PlanNo(plan.0 + 1));
         let views = std::mem::replace(&mut self.held_views, later_views).into_values().flatten();
-        self.outputs.extend(views.map(|(to, view)| Output::View { to, view }));
+        self.outputs.extend(views.map(|(to, view, charge)| Output::View { to, view, charge }));
         let later = self.held.split_off(&PlanNo(plan.0 + ahead));
         std::mem::replace(&mut self.held, later).into_values().flatten().collect()
     }
@@ -203,7 +204,7 @@ impl Effects {
         let refused = self.seal();
         self.committed = refused.no;
         let views = std::mem::take(&mut self.held_views).into_values().flatten();
-        self.outputs.extend(views.map(|(to, _)| Output::View { to, view: View::Refused }));
+        self.outputs.extend(views.map(|(to, ..)| Output::View { to, view: View::Refused, charge: None }));
         (refused, std::mem::take(&mut self.held).into_values().flatten().collect())
     }
 

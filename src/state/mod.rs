@@ -56,7 +56,7 @@ impl State {
         let mut timers = Timers::default();
         let topics = Topics::load(image, &broker);
         let log = Log::load(image, &broker, &mut timers, now);
-        let groups = Groups::load(image, &mut timers, now);
+        let groups = Groups::load(image, &broker.memory, &mut timers, now);
         State {
             broker,
             topics,

@@ -29,8 +29,8 @@ pub trait Field: Sized {
     /// Appends it. Encoding cannot fail: what does not fit its version is left out or made empty.
     fn encode(&self, w: &mut Writer, form: Form);
 
-    /// What it keeps in memory beside its own size, in bytes; of what is shared at most that. Record batches are left out: they are paid
-    /// for where they come from.
+    /// What it keeps in memory beside its own size, in bytes. What several places of an answer share counts in each of them, as it will
+    /// when it is encoded. Record batches are left out: they are paid for where they come from.
     fn heap_bytes(&self) -> usize {
         0
     }
@@ -77,7 +77,7 @@ impl<T: Field> Field for Arc<T> {
     }
 
     fn heap_bytes(&self) -> usize {
-        T::heap_bytes(self) / Arc::strong_count(self)
+        T::heap_bytes(self)
     }
 }
 

@@ -2,6 +2,7 @@
 //! nobody reads, while a member of a group keeps its session by heartbeats.
 
 use crate::broker::PATIENCE;
+use crate::http::{ask, status};
 use crate::member::{Member, settle};
 use crate::target::{Target, batch, until};
 use bytes::Bytes;
@@ -11,7 +12,10 @@ use monolog::client::{Client, Topic};
 use monolog::wire::error_code::ErrorCode;
 use monolog::wire::frame::encode_request;
 use monolog::wire::header::RequestHeader;
+use monolog::wire::message::create_topics::{CreatableTopic, CreateTopicsRequest};
 use monolog::wire::message::delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
+use monolog::wire::message::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use monolog::wire::message::describe_groups::DescribeGroupsRequest;
 use monolog::wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use monolog::wire::message::metadata::MetadataRequest;
 use monolog::wire::message::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -158,6 +162,79 @@ fn long_answers_to_short_requests_wait_for_memory_and_all_come() {
             scope.spawn(|| {
                 let answer = target.client().metadata(MetadataRequest { topics: None, ..MetadataRequest::default() }).unwrap();
                 assert_eq!(answer.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), PARTITIONS);
+            });
+        }
+    });
+    pulse.stop();
+    assert_peak(&target, 32 * MIB + BESIDE);
+    target.stop();
+}
+
+/// What all topics share is short while it is decided, and long when it is encoded.
+#[test]
+fn configs_of_many_topics_are_told_one_after_another() {
+    const TOPICS: usize = 3_000;
+    let target = Target::with(&["-memory", "32MiB", "-reactors", "2"]);
+    let mut client = target.client();
+    let names: Vec<Text> = (0..TOPICS).map(|number| Text::from(format!("topic-{number}"))).collect();
+    for names in names.chunks(500) {
+        let topic = |name: &Text| CreatableTopic { name: name.clone(), num_partitions: 1, replication_factor: 1, ..Default::default() };
+        let topics = names.iter().map(topic).collect();
+        client.create_topics(CreateTopicsRequest { topics, timeout_ms: 30_000, ..CreateTopicsRequest::default() }).unwrap();
+    }
+    let resource = |name: &Text| DescribeConfigsResource { resource_type: 2, resource_name: name.clone(), configuration_keys: None };
+    let resources: Vec<DescribeConfigsResource> = names.iter().map(resource).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let request =
+                    DescribeConfigsRequest { resources: resources.clone(), include_synonyms: true, ..DescribeConfigsRequest::default() };
+                let answer = target.client().describe_configs(request).unwrap();
+                assert!(answer.results.len() == TOPICS && answer.results.iter().all(|result| result.error_code == ErrorCode::NONE));
+            });
+        }
+    });
+    assert_peak(&target, 32 * MIB + BESIDE);
+    target.stop();
+}
+
+#[test]
+fn what_groups_keep_is_a_part_of_the_bound_and_so_is_telling_it() {
+    const PARTITIONS: i32 = 200_000;
+    let target = Target::with(&["-memory", "32MiB", "-reactors", "2"]);
+    let pulse = Pulse::start(&target);
+    let numbers = (0..PARTITIONS).flat_map(i32::to_be_bytes);
+    let assignment: Vec<u8> = [0, 0, 0, 0, 0, 1, 0, 1, b't'].into_iter().chain(PARTITIONS.to_be_bytes()).chain(numbers).collect();
+    let (mut members, mut is_full) = (Vec::new(), false);
+    while !is_full {
+        assert!(members.len() < 32, "groups of 0.9 MB each");
+        let mut member = Member::new(&target, &format!("large-{}", members.len()));
+        member.protocols = vec![("range", vec![0; 100_000].into())];
+        member.session_timeout_ms = 600_000;
+        member.id = member.try_join().member_id;
+        let answer = member.try_join();
+        is_full = answer.error_code == ErrorCode::GROUP_MAX_SIZE_REACHED;
+        if !is_full {
+            member.generation = answer.generation_id;
+            is_full = member.sync(&[(&member.id.clone(), &assignment)]).error_code == ErrorCode::UNKNOWN_SERVER_ERROR;
+            members.push(member);
+        }
+    }
+    assert!(members.len() > 14, "half of the bound is for groups");
+    let groups: Vec<Text> = members.iter().map(|member| member.group.clone()).collect();
+    std::thread::scope(|scope| {
+        for group in &groups[..12] {
+            let target = &target;
+            scope.spawn(move || {
+                let answer = ask(target.http(), "GET", &format!("/api/groups/{group}"));
+                assert!(status(&answer) == 200 && answer.contains(",199999]"), "{}", &answer[..200.min(answer.len())]);
+            });
+        }
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let request = DescribeGroupsRequest { groups: groups.clone(), ..DescribeGroupsRequest::default() };
+                let answer = target.client().describe_groups(request).unwrap();
+                assert!(answer.groups.iter().any(|group| group.members.iter().any(|it| it.member_assignment == assignment)));
             });
         }
     });

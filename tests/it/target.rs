@@ -9,6 +9,7 @@ use monolog::wire::batch::batch_crc;
 use monolog::wire::batch_builder::BatchBuilder;
 use monolog::wire::compress::Codec;
 use monolog::wire::error_code::ErrorCode;
+use monolog::wire::message::find_coordinator::FindCoordinatorRequest;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -64,15 +65,19 @@ impl Target {
         Target { kafka: kafka.to_string(), ours: None, names }
     }
 
-    /// Waits until Apache Kafka coordinates groups: it makes a topic of its own for that when it is first asked.
+    /// Waits until Apache Kafka coordinates groups: it makes a topic of its own for that when it is first asked who does.
     pub fn await_coordinators(&self) {
         let mut client = self.client();
+        client.pin(ApiKey::OffsetFetch, 9);
+        let topic = Topic { name: "none".into(), id: Uuid::ZERO };
         for index in 0..100 {
-            let topic = Topic { name: "none".into(), id: Uuid::ZERO };
-            until("the group is coordinated", || {
-                client.pin(ApiKey::OffsetFetch, 9);
-                client.committed(&format!("warm-{index}"), &topic, 0).is_ok()
+            let group = format!("warm-{index}");
+            until("the group has a coordinator", || {
+                let coordinator_keys = vec![group.as_str().into()];
+                let answer = client.find_coordinator(FindCoordinatorRequest { coordinator_keys, ..Default::default() }).unwrap();
+                answer.coordinators.iter().all(|it| it.error_code == ErrorCode::NONE)
             });
+            until("the group is coordinated", || client.committed(&group, &topic, 0).is_ok());
         }
     }
 

@@ -105,6 +105,8 @@ pub(super) struct InitialRebalance {
 
 /// What a group costs in memory beside its members and offsets, roughly.
 const GROUP_OVERHEAD_BYTES: usize = 512;
+/// What an id that nobody has joined with yet costs beside itself: its entry, and its timer's.
+const PENDING_OVERHEAD_BYTES: usize = 256;
 
 impl Group {
     /// An empty group of no type.
@@ -226,14 +228,14 @@ impl Group {
 
     /// Gives out a member id that must join with it.
     pub(super) fn add_pending(&mut self, member_id: Text) {
-        self.bytes += member_id.len();
+        self.bytes += PENDING_OVERHEAD_BYTES + member_id.len();
         self.pending.insert(member_id);
     }
 
     /// Takes back such an id, if there is one like it.
     pub(super) fn remove_pending(&mut self, turn: &mut Turn, member_id: &str) -> bool {
         let Some(id) = self.pending.take(member_id) else { return false };
-        self.bytes -= id.len();
+        self.bytes -= PENDING_OVERHEAD_BYTES + id.len();
         turn.timers.cancel(&Timer::Session(self.id.clone(), id));
         true
     }

@@ -6,7 +6,7 @@ use super::classic::{Group, GroupState, Stored};
 use super::offsets::Offset;
 use super::turn::{Caller, Turn};
 use crate::base::ids::PartId;
-use crate::base::limits::{GROUP_BYTES_MAX, OFFSET_METADATA_BYTES_MAX};
+use crate::base::limits::OFFSET_METADATA_BYTES_MAX;
 use crate::base::text::Text;
 use crate::store::plan::Op;
 use crate::wire::error_code::ErrorCode;
@@ -40,7 +40,7 @@ impl Groups {
             let is_new = caller.api_version >= 9;
             return Err(if is_new { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::ILLEGAL_GENERATION });
         }
-        let room_bytes = GROUP_BYTES_MAX.saturating_sub(self.bytes);
+        let room_bytes = self.room_bytes();
         let decided = self.with_new(&request.group_id, turn, |group, turn| group.commit(turn, caller, request, offsets, room_bytes));
         decided.unwrap_or(Err(ErrorCode::GROUP_MAX_SIZE_REACHED))
     }
@@ -242,11 +242,10 @@ mod tests {
     fn what_groups_keep_is_bounded() {
         let mut world = World::new();
         world.offset_commit(&client(1), 1, 5);
-        let before = world.groups.bytes;
-        world.groups.bytes = GROUP_BYTES_MAX;
+        world.groups.bytes_max = world.groups.bytes;
         assert_eq!(world.offset_commit(&client(1), 2, 5), ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
         assert_eq!(world.offset_commit(&client(1), 1, 6), ErrorCode::NONE, "in place of what is there");
-        assert_eq!(world.groups.bytes, GROUP_BYTES_MAX);
-        world.groups.bytes = before;
+        assert_eq!((world.groups.bytes, world.groups.charge.bytes()), (world.groups.bytes_max, world.groups.bytes_max));
+        assert_eq!(world.offset_commit(&Client { group: Text::from("h"), ..client(2) }, 2, 5), ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
     }
 }

@@ -6,7 +6,7 @@ use super::classic::{Group, GroupState};
 use super::member::{Member, Parked, protocol_bytes};
 use super::turn::{Caller, Turn};
 use crate::base::ids::{ConnId, PlanNo};
-use crate::base::limits::{GROUP_BYTES_MAX, GROUP_MEMBERS_MAX, MEMBER_METADATA_BYTES_MAX};
+use crate::base::limits::{GROUP_MEMBERS_MAX, MEMBER_METADATA_BYTES_MAX};
 use crate::base::text::Text;
 use crate::mail::input::ReplyTo;
 use crate::state::timers::Timer;
@@ -67,10 +67,12 @@ impl Groups {
         }
     }
 
-    /// Whether the bound on what groups keep allows a member with such protocols, in place of what it had before.
+    /// Whether the bound on what groups keep allows a member with such protocols, in place of what it had before. Where more is
+    /// kept than that, as a store may have held it, members may come back as they were.
     fn has_room_for_member(&self, group_id: &str, member_id: &str, bytes: usize) -> bool {
-        let before = self.get(group_id).and_then(|group| group.members.get(member_id)).map_or(0, Member::bytes);
-        self.bytes + bytes <= GROUP_BYTES_MAX + before
+        let member = self.get(group_id).and_then(|group| group.members.get(member_id));
+        let before = member.map_or(0, |member| protocol_bytes(&member.protocols));
+        self.bytes + bytes <= self.bytes_max.max(self.bytes) + before
     }
 }
 
@@ -625,12 +627,23 @@ mod tests {
     #[test]
     fn what_all_groups_keep_is_bounded() {
         let mut world = World::new();
-        world.form(&mut [client(1)]);
+        let mut members = [client(1)];
+        world.form(&mut members);
         let before = world.groups.bytes;
-        world.groups.bytes = GROUP_BYTES_MAX;
+        assert_eq!(world.groups.charge.bytes(), before, "it is paid for");
+        // As much as a store held when there was more memory.
+        world.groups.bytes_max = before / 2;
         let to = world.join(&client(2));
         assert_eq!(world.join_answer(to).error_code, ErrorCode::GROUP_MAX_SIZE_REACHED);
-        world.groups.bytes = before;
+        let to = world.join(&Client { protocols: vec![("range", "a"), ("roundrobin", "more than before")], ..members[0].clone() });
+        assert_eq!(world.join_answer(to).error_code, ErrorCode::GROUP_MAX_SIZE_REACHED);
+        assert_eq!(world.heartbeat(&members[0]), ErrorCode::NONE);
+        assert_eq!((world.state(), world.groups.charge.bytes()), ("Stable", before / 2));
+        let to = world.join(&members[0]);
+        world.joined(&mut members[0], to);
+        let to = world.sync(&members[0], &[(&members[0], "1")]);
+        world.commit();
+        assert!(world.is_assigned(to, "1"), "in place of what it had");
         let group = world.groups.get("g").unwrap();
         let members: usize = group.members().map(Member::bytes).sum();
         assert_eq!(group.bytes, before);

@@ -18,8 +18,9 @@ mod sync;
 mod testing;
 pub mod turn;
 
+use crate::base::budget::{Budget, Charge};
 use crate::base::ids::{ConnId, PartId, PlanNo};
-use crate::base::limits::GROUPS_MAX;
+use crate::base::limits::{GROUPS_MAX, SMALL_FRAME_BYTES};
 use crate::base::text::Text;
 use crate::state::effects::Effects;
 use crate::state::timers::Timer;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use turn::Turn;
 
 /// All groups, sorted by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Groups {
     groups: BTreeMap<Text, Group>,
     /// The member whose request is parked on a connection: requests of a connection are taken one at a time. Entries of requests
@@ -38,11 +39,28 @@ pub struct Groups {
     checks: BTreeSet<(i64, Text)>,
     /// The last plan that deleted a group.
     removed_in: PlanNo,
-    /// The sum of `Group::bytes`.
+    /// The sum of `Group::bytes`: members with their metadata and assignments, and offsets.
     bytes: usize,
+    /// What that may grow to.
+    bytes_max: usize,
+    /// What pays for it.
+    charge: Charge,
 }
 
 impl Groups {
+    /// No groups yet. What they keep is paid by `memory`, and may come to a half of it: the rest is for what is in flight.
+    pub fn new(memory: &Budget) -> Groups {
+        Groups {
+            groups: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            checks: BTreeSet::new(),
+            removed_in: PlanNo::COMMITTED,
+            bytes: 0,
+            bytes_max: memory.limit_bytes() / 2,
+            charge: memory.charge(0),
+        }
+    }
+
     /// The group of this id.
     pub fn get(&self, group_id: &str) -> Option<&Group> {
         self.groups.get(group_id)
@@ -120,6 +138,24 @@ impl Groups {
         }
     }
 
+    /// Whether what is told of this group in one answer may be long.
+    pub fn is_large(&self, group_id: &str) -> bool {
+        self.get(group_id).is_some_and(|group| group.bytes > SMALL_FRAME_BYTES)
+    }
+
+    /// How much more groups may keep.
+    fn room_bytes(&self) -> usize {
+        self.bytes_max.saturating_sub(self.bytes)
+    }
+
+    /// Pays for what groups keep; what a store held before there was so little memory is beside the budget.
+    fn pay(&mut self) {
+        let bytes = self.bytes.min(self.bytes_max);
+        if bytes != self.charge.bytes() {
+            self.charge.resize(bytes);
+        }
+    }
+
     /// An answer to `conn` that tells of this group waits for `plan`: until then heartbeats on that connection cannot come through.
     pub fn note_wait(&mut self, group_id: &str, conn: ConnId, plan: PlanNo) {
         if let Some(group) = self.groups.get_mut(group_id) {
@@ -161,6 +197,7 @@ impl Groups {
         if vacant {
             self.groups.remove(group_id);
         }
+        self.pay();
         Some(result)
     }
 

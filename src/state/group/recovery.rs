@@ -7,6 +7,7 @@ use super::member::Member;
 use super::offsets::Offset;
 use super::subscription::subscribed_topics;
 use super::turn::Turn;
+use crate::base::budget::Budget;
 use crate::base::ids::PlanNo;
 use crate::base::planted::{self, Bug};
 use crate::base::text::Text;
@@ -17,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Groups {
     /// Groups as they were stored. Members have a fresh session each, so that a restart of the broker is no rebalance.
-    pub fn load(image: &Image, timers: &mut Timers, now: Now) -> Groups {
-        let mut groups = Groups::default();
+    pub fn load(image: &Image, memory: &Budget, timers: &mut Timers, now: Now) -> Groups {
+        let mut groups = Groups::new(memory);
         for row in &image.groups {
             groups.insert(Group::from_row(row, timers, now));
         }
@@ -74,6 +75,7 @@ impl Groups {
     /// Sums, and the index of expiry: for each group a time before which nothing of it expires, whatever its consumers subscribe to.
     fn index(&mut self, timers: &mut Timers, now: Now) {
         self.bytes = self.groups.values().map(|group| group.bytes).sum();
+        self.pay();
         self.checks.clear();
         for group in self.groups.values_mut() {
             group.recheck = false;

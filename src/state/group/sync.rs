@@ -5,7 +5,7 @@ use super::Groups;
 use super::classic::{Group, GroupState};
 use super::member::Parked;
 use super::turn::{Caller, Turn};
-use crate::base::limits::{GROUP_BYTES_MAX, MEMBER_METADATA_BYTES_MAX};
+use crate::base::limits::MEMBER_METADATA_BYTES_MAX;
 use crate::base::planted::{self, Bug};
 use crate::base::text::Text;
 use crate::mail::input::ReplyTo;
@@ -27,7 +27,7 @@ impl Groups {
         if request.group_id.is_empty() {
             return refuse(turn, ErrorCode::INVALID_GROUP_ID);
         }
-        let room_bytes = GROUP_BYTES_MAX.saturating_sub(self.bytes);
+        let room_bytes = self.room_bytes();
         let decided = self.with(&request.group_id, turn, |group, turn| group.sync(turn, caller, request, room_bytes));
         match decided {
             Some(Ok(true)) => self.note_parked(caller.to.conn, &request.group_id, request.member_id.detach()),
@@ -103,6 +103,8 @@ impl Group {
         let assigned: BTreeMap<&str, &Bytes> = request.assignments.iter().map(|a| (a.member_id.as_str(), &a.assignment)).collect();
         let known = |id: &str| assigned.get(id).copied().filter(|_| self.members.contains_key(id));
         let sizes = || assigned.keys().filter_map(|id| known(id)).map(Bytes::len);
+        // What comes takes the place of what was assigned before.
+        let room_bytes = room_bytes + self.members.values().map(|member| member.assignment.len()).sum::<usize>();
         if sizes().any(|bytes| bytes > MEMBER_METADATA_BYTES_MAX) || sizes().sum::<usize>() > room_bytes {
             // As Kafka does when the group does not fit into a record.
             self.fail_syncs(turn, ErrorCode::UNKNOWN_SERVER_ERROR);

@@ -95,7 +95,7 @@ impl World {
             ..Image::default()
         };
         World {
-            groups: Groups::default(),
+            groups: Groups::new(&broker().memory),
             fx: Effects::default(),
             timers: Timers::default(),
             rng: Rng::new(1),
@@ -165,7 +165,7 @@ impl World {
         (self.fx, self.timers, self.flying) = (Effects::default(), Timers::default(), Vec::new());
         self.answers.clear();
         self.now.mono_ms = 0;
-        self.groups = Groups::load(&self.image, &mut self.timers, self.now);
+        self.groups = Groups::load(&self.image, &broker().memory, &mut self.timers, self.now);
     }
 
     /// Lets time pass, with everything that is due on the way.

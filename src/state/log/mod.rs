@@ -26,7 +26,7 @@ use super::timers::{Timer, Timers};
 use super::topics::Topics;
 use crate::base::budget::Budget;
 use crate::base::ids::{ConnId, PartId, Uuid};
-use crate::base::limits::{EXPIRY_SLICE_PRODUCERS, FENCES_MAX};
+use crate::base::limits::{EXPIRY_SLICE_PRODUCERS, FENCES_MAX, PRODUCERS_FORGOTTEN, PRODUCERS_MAX};
 use crate::base::planted::{self, Bug};
 use crate::base::time::Now;
 use crate::store::plan::{Image, Op, PartitionRow, Plan, ProducerRow};
@@ -47,6 +47,8 @@ pub struct Log {
     sessions: Sessions,
     retention: Retention,
     expiry: Expiry,
+    // How many producers all partitions remember, or more: counted again where that is too many.
+    producers: usize,
     // Producers that had a batch refused for want of room, and since when (monotonic ms): see `Producers::judge`.
     fences: BTreeMap<(PartId, i64), u64>,
     // Partitions whose deletion is decided, by topic.
@@ -73,6 +75,7 @@ impl Log {
             sessions: Sessions::default(),
             retention: Retention::new(broker.retention_check_ms),
             expiry: Expiry::default(),
+            producers: image.producers.len(),
             fences: BTreeMap::new(),
             doomed: BTreeMap::new(),
         };
@@ -143,7 +146,14 @@ impl Log {
         let Some(partition) = self.partitions.get_mut(&part) else {
             return Err(Box::new(Rejection::code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
         };
+        let is_new = pid >= 0 && !partition.producers.knows(pid);
         let appended = partition.append(batch, Terms { config, read_only, fenced }, fx, now);
+        if is_new && appended.is_ok() {
+            self.producers += 1;
+            if self.producers > PRODUCERS_MAX {
+                self.forget_longest_unused(fx);
+            }
+        }
         if pid >= 0 {
             timers.set_earlier(Timer::Expiry, now.mono_ms + PRODUCER_EXPIRY_MS);
             let had_no_room = appended.as_ref().is_err_and(|error| error.error_code == ErrorCode::KAFKA_STORAGE_ERROR);
@@ -262,6 +272,27 @@ impl Log {
         let next_ms = [self.expiry.next_ms, fence_ms].into_iter().flatten().min();
         let next_ms = if self.expiry.from.is_some() { Some(now.mono_ms + 1) } else { next_ms };
         next_ms.into_iter().for_each(|at_ms| timers.set_earlier(Timer::Expiry, at_ms));
+    }
+
+    /// Where all partitions together remember too many producers, forgets those that were unused for longest. A store deletes first and
+    /// appends then, so those with a batch in the plan being filled stay.
+    fn forget_longest_unused(&mut self, fx: &mut Effects) {
+        self.producers = self.partitions.values().map(|partition| partition.producers.count()).sum();
+        if self.producers <= PRODUCERS_MAX {
+            return;
+        }
+        let filling = fx.plan();
+        let idle = |(part, partition): (&PartId, &Partition)| {
+            let part = *part;
+            partition.producers.idle(filling).map(move |(used_ms, pid)| (used_ms, part, pid)).collect::<Vec<_>>()
+        };
+        let mut by_use: Vec<(u64, PartId, i64)> = self.partitions.iter().flat_map(idle).collect();
+        by_use.sort_unstable();
+        for (_, part, pid) in by_use.into_iter().take(PRODUCERS_FORGOTTEN) {
+            self.partitions.get_mut(&part).into_iter().for_each(|partition| partition.producers.forget(pid));
+            fx.row(Op::DeleteProducer { part, pid });
+            self.producers -= 1;
+        }
     }
 
     /// A connection is gone, and with it what it waits for. Sessions stay: they belong to the client, not to the connection.
@@ -454,6 +485,30 @@ mod tests {
         assert_eq!(rig.timers.get(&Timer::Expiry), Some(rig.now.mono_ms + 1));
         rig.log.expire_producers(&mut rig.fx, &mut rig.timers, rig.now);
         assert_eq!(rig.fx.seal().ops, [Op::DeleteProducer { part: parts[1], pid: 1 }]);
+    }
+
+    #[test]
+    fn at_the_cap_of_all_partitions_the_longest_unused_anywhere_are_forgotten() {
+        let mut rig = Rig::new();
+        let parts = rig.created("t", 10, &[]);
+        for (number, pid) in (0..PRODUCERS_MAX as i64).enumerate() {
+            rig.append(parts[number % 10], idempotent(pid, 0, 0, 1)).unwrap();
+        }
+        rig.fx.seal();
+        rig.now.mono_ms += 1;
+        rig.append(parts[0], idempotent(0, 0, 1, 1)).unwrap();
+        assert!(rig.fx.seal().ops.is_empty());
+        rig.append(parts[3], idempotent(1_000_000, 0, 0, 1)).unwrap();
+        let plan = rig.fx.seal();
+        assert_eq!(plan.ops.len(), PRODUCERS_FORGOTTEN);
+        let gone = |op: &Op| matches!(op, Op::DeleteProducer { part, pid } if *part == parts[0] && *pid % 10 == 0 && *pid > 0);
+        assert!(plan.ops.iter().all(gone), "{:?}", plan.ops[0]);
+        assert!(rig.append(parts[0], idempotent(0, 0, 5, 1)).is_err(), "0 was used since");
+        rig.append(parts[0], idempotent(10, 0, 5, 1)).unwrap();
+        for pid in 2_000_000..2_000_998 {
+            rig.append(parts[3], idempotent(pid, 0, 0, 1)).unwrap();
+        }
+        assert!(rig.fx.seal().ops.is_empty(), "there is room again");
     }
 
     #[test]

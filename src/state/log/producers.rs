@@ -106,8 +106,7 @@ impl Producers {
         if self.by_id.len() < PRODUCERS_PER_PARTITION_MAX {
             return Vec::new();
         }
-        let idle = self.by_id.iter().filter(|(_, producer)| producer.changed_in < filling);
-        let mut by_use: Vec<(u64, i64)> = idle.map(|(pid, producer)| (producer.used_ms, *pid)).collect();
+        let mut by_use: Vec<(u64, i64)> = self.idle(filling).collect();
         by_use.sort_unstable();
         by_use.truncate(PRODUCERS_PER_PARTITION_MAX / 10);
         let mut gone: Vec<i64> = by_use.into_iter().map(|(_, pid)| pid).collect();
@@ -116,6 +115,16 @@ impl Producers {
             self.by_id.remove(pid);
         }
         gone
+    }
+
+    /// Those without a batch in the plan `filling`, and when each was last used, monotonic ms; in no order.
+    pub fn idle(&self, filling: PlanNo) -> impl Iterator<Item = (u64, i64)> {
+        self.by_id.iter().filter(move |(_, producer)| producer.changed_in < filling).map(|(pid, producer)| (producer.used_ms, *pid))
+    }
+
+    /// Forgets one.
+    pub fn forget(&mut self, pid: i64) {
+        self.by_id.remove(&pid);
     }
 
     /// When each was last used, monotonic ms; in no order.
