@@ -118,7 +118,7 @@ pub const READ_SLICE_MS: u64 = 5;
 /// A slice of deletes, or of giving free pages back, takes about this long, its commit included.
 pub const DELETE_SLICE_MS: u64 = 2;
 /// A copy that is being written is synced each time it has grown by so much,
-pub const BACKUP_SYNC_BYTES: usize = 8 * MIB;
+pub const BACKUP_SYNC_BYTES: usize = MIB / 4;
 /// ... and given up where less than this would be left on the disk.
 pub const BACKUP_DISK_FREE_BYTES_MIN: u64 = 64 * MIB as u64;
 /// Room kept on the disk of the data directory for what must still be done when it is full; an eighth of a smaller disk.

@@ -15,7 +15,7 @@ use super::schema;
 use super::shared::Shared;
 use super::writer::SqliteWriter;
 use crate::base::ids::Uuid;
-use crate::base::limits::{BACKUP_DISK_FREE_BYTES_MIN, BACKUP_SYNC_BYTES, READ_SLICE_BYTES, READ_SLICE_MS};
+use crate::base::limits::{BACKUP_DISK_FREE_BYTES_MIN, BACKUP_SYNC_BYTES, READ_SLICE_MS};
 use crate::store::seam::{StoreError, Writer};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -187,7 +187,7 @@ impl Copy<'_> {
             let row = (0..columns).map(|column| row.get(column)).collect::<Result<Row, _>>()?;
             bytes += row.iter().map(|value| if let Value::Blob(data) = value { data.len() + 64 } else { 0 }).sum::<usize>();
             found.push(row);
-            if bytes >= READ_SLICE_BYTES || Instant::now() >= end {
+            if bytes >= BACKUP_SYNC_BYTES || Instant::now() >= end {
                 break;
             }
         }
