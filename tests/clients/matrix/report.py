@@ -18,7 +18,7 @@ MASKS = [
     (re.compile(r"CLIENT-[\w.-]*\w"), "CLIENT"),
     (re.compile(r"/tmp/[\w./-]+"), "PATH"),
 ]
-FORM_LENGTH = 120
+FORM_LENGTH = 100
 
 
 def form(line, client):
