@@ -2,6 +2,7 @@
 //! Versions: 0 to 2 differ on the wire only.
 
 use super::Call;
+use super::named::named;
 use crate::base::ids::PlanNo;
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -13,21 +14,23 @@ use crate::wire::message::Response;
 use crate::wire::message::delete_records::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Answers once it is on disk that the records are gone.
 pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request: DeleteRecordsRequest) {
     let mut after = PlanNo::COMMITTED;
     let mut topics: Vec<DeleteRecordsTopicResult> = Vec::with_capacity(request.topics.len());
     let mut places: HashMap<Text, usize> = HashMap::new();
-    for (name, asked) in last_of_each(request) {
-        let (low_watermark, error_code, plan) = match delete(state, fx, now, &name, &asked) {
+    // Of a partition that is named more than once Kafka hears what is said last, and nothing of a topic without partitions.
+    let last = named(entries(&request).map(|(name, asked)| (name, asked.partition_index)));
+    for ((name, asked), _) in entries(&request).zip(last).filter(|(_, named)| named.is_last) {
+        let (low_watermark, error_code, plan) = match delete(state, fx, now, name, asked) {
             Ok((low_watermark, plan)) => (low_watermark, ErrorCode::NONE, plan),
             Err((error_code, plan)) => (-1, error_code, plan),
         };
         after = after.max(plan);
         let place = *places.entry(name.clone()).or_insert_with(|| {
-            topics.push(DeleteRecordsTopicResult { name, ..DeleteRecordsTopicResult::default() });
+            topics.push(DeleteRecordsTopicResult { name: name.clone(), ..DeleteRecordsTopicResult::default() });
             topics.len() - 1
         });
         let partition_index = asked.partition_index;
@@ -36,16 +39,8 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
     fx.reply_after(call.to, after, Response::DeleteRecords(DeleteRecordsResponse { topics, ..DeleteRecordsResponse::default() }));
 }
 
-/// The partitions that are asked for, in order. Of one that is named more than once Kafka hears what is said last, and nothing of a
-/// topic without partitions.
-fn last_of_each(request: DeleteRecordsRequest) -> Vec<(Text, DeleteRecordsPartition)> {
-    let named = request.topics.into_iter().flat_map(|topic| topic.partitions.into_iter().map(move |one| (topic.name.clone(), one)));
-    let mut asked: Vec<(Text, DeleteRecordsPartition)> = named.collect();
-    let mut said = HashSet::new();
-    asked.reverse();
-    asked.retain(|(name, partition)| said.insert((name.clone(), partition.partition_index)));
-    asked.reverse();
-    asked
+fn entries(request: &DeleteRecordsRequest) -> impl Iterator<Item = (&Text, &DeleteRecordsPartition)> {
+    request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.name, asked)))
 }
 
 /// The first offset that is left of a partition and the plan that this rests on, or the error and its plan.

@@ -3,6 +3,7 @@
 //! All but lookups by time are answered at once, from committed state.
 
 use super::Call;
+use super::named::named;
 use crate::base::ids::{PartId, PlanNo};
 use crate::base::text::Text;
 use crate::base::time::Now;
@@ -39,19 +40,15 @@ fn since(timestamp: i64) -> i16 {
 
 /// Answers at once, or hands lookups by time to the cold readers.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: ListOffsetsRequest) {
-    let mut times: HashMap<(Text, i32), u32> = HashMap::new();
-    for topic in &request.topics {
-        for partition in &topic.partitions {
-            *times.entry((topic.name.clone(), partition.partition_index)).or_default() += 1;
-        }
-    }
+    let entries = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.name, asked.partition_index)));
+    let mut named = named(entries).into_iter();
     let mut sheet = Sheet::default();
     for topic in &request.topics {
         for partition in &topic.partitions {
             // As in Kafka there is one entry of each topic and partition, however often they were asked for.
-            let Some(times) = times.remove(&(topic.name.clone(), partition.partition_index)) else { continue };
+            let Some(named) = named.next().filter(|named| named.is_first) else { continue };
             let place = sheet.place(&topic.name);
-            let answer = if times > 1 {
+            let answer = if !named.is_last {
                 error(partition, ErrorCode::INVALID_REQUEST)
             } else if since(partition.timestamp) > call.api_version {
                 error(partition, ErrorCode::UNSUPPORTED_VERSION)
