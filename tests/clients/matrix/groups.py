@@ -153,7 +153,8 @@ class Group:
     def all_read(self, values, members, seconds=60):
         missing = lambda: set(values) - set(read_values(members))  # noqa: E731
         alive = [member for member in members if member.process.poll() is None]
-        wait_until(seconds, f"all of {len(values)} acked records read", lambda: not missing(), alive)
+        told = lambda: f"all of {len(values)} acked records read, all but {sorted(missing())[:5]}"  # noqa: E731
+        wait_until(seconds, told, lambda: not missing(), alive)
         resumed_at_committed(self.everyone)
 
     def once(self, values, members):
