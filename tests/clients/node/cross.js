@@ -69,7 +69,7 @@ async function difference(library, all, topic, without) {
 
 export async function read(library) {
   const all = records()
-  const differing = []
+  const differing = new Map() // { codec and how: [client] }
   const { codecs, without: unable, lacks } = library
   let equal = 0
   for (const { topic, client, codec, without } of shared('topics.json')) {
@@ -78,10 +78,12 @@ export async function read(library) {
     }
     const differs = await difference(library, all, topic, new Set([...without, ...unable])).catch(text)
     if (differs) {
-      differing.push(`${client}/${codec}: ${differs}`)
+      const how = `${codec}: ${differs}`
+      differing.set(how, [...(differing.get(how) ?? []), client])
     } else {
       equal++
     }
   }
-  say(differing.length ? `CASE cross.read FAIL ${differing.join('; ')}` : `CASE cross.read ok ${equal} topics equal${lacks ? ` -- ${lacks}` : ''}`)
+  const faults = [...differing].map(([how, clients]) => `${how} (${clients.join(' ')})`)
+  say(faults.length ? `CASE cross.read FAIL ${faults.join('; ')}` : `CASE cross.read ok ${equal} topics equal${lacks ? ` -- ${lacks}` : ''}`)
 }

@@ -11,7 +11,8 @@
 //   producer({ acks, codec, idempotent, partitioner })
 //                                 send(topic, messages) answers [{ partition, offset }] as far as the API tells; close()
 //   reader({ topic, group, from, onRecord, onError })
-//                                 a member of a group; seek(partition, offset), commit(topic, partition, offset, metadata), close()
+//                                 a member of a group; onError(error, true) when nothing comes after it;
+//                                 seek(partition, offset), commit(topic, partition, offset, metadata), close()
 //   member(...)                   the loop of a plain program, see programs.js
 // Messages and records are { partition, offset, key, value, headers: [[name, value]], timestamp }, with Buffers and numbers.
 
@@ -38,8 +39,10 @@ export function someGroup() {
   return named(`reader-${process.pid}-${groups++}`)
 }
 
+/** What it says, and what the last error says that it was made of. */
 export function text(error) {
-  return String(error?.stack?.split('\n')[0] ?? error).replaceAll('\n', ' ')
+  const said = String(error?.stack?.split('\n')[0] ?? error).replaceAll('\n', ' ')
+  return error?.errors?.length ? `${said} ${text(error.errors.at(-1))}` : said
 }
 
 export function require(holds, otherwise) {
@@ -135,19 +138,27 @@ export class Inbox {
     const inbox = new Inbox()
     inbox.records = []
     inbox.errors = []
+    inbox.over = false
     inbox.waiting = () => {}
     const onRecord = record => {
       record.at = performance.now()
       inbox.records.push(record)
       inbox.waiting()
     }
-    inbox.reader = await library.reader({ group: someGroup(), from: 'earliest', onRecord, onError: error => inbox.errors.push(error), ...options })
+    const onError = (error, over = false) => {
+      inbox.errors.push(error)
+      if (over) {
+        inbox.over = true
+        inbox.waiting()
+      }
+    }
+    inbox.reader = await library.reader({ group: someGroup(), from: 'earliest', onRecord, onError, ...options })
     return inbox
   }
 
-  /** The next so many; fewer when nothing has come for half a minute. */
+  /** The next so many; fewer when the reader is over, or nothing has come for half a minute. */
   async take(count, idleMs = 30_000) {
-    while (this.records.length < count) {
+    while (this.records.length < count && !this.over) {
       const before = this.records.length
       await Promise.race([new Promise(resolve => { this.waiting = resolve }), sleep(idleMs)])
       if (this.records.length === before) {

@@ -123,7 +123,7 @@ async function reader({ topic, group, from, offset, onRecord, onError }) {
   const start = async offset => {
     stream = await open(consumer, topic, from, offset)
     stream.on('data', message => onRecord(record(message)))
-    stream.on('error', onError)
+    stream.on('error', error => onError(error, true))
   }
   await start(offset)
   return {
