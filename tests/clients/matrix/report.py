@@ -19,12 +19,13 @@ MASKS = [
     (re.compile(r"\d+"), "N"),
     (re.compile(r"(N[,; ]+)+N\b"), "N"),
     (re.compile(r"/tmp/[\w./-]+"), "PATH"),
-    # Which of a client's connections it was (as librdkafka calls them, and Java and kafka-python), how far that had come, and which
-    # request was on its way: what is met when a broker goes away.
+    # What is met when a broker goes away: which of the client's connections it was (as librdkafka calls them, and Java and kafka-python),
+    # which request was on its way, and how the system told of it.
     (re.compile(r"\b(?:N/(?:bootstrap|N)|GroupCoordinator(?:/N|: N)?)(?=[\]:])"), "BROKER"),
-    (re.compile(r"\b[Nn]ode(?: |_id=)(?:-|coordinator-)?N\b"), "node N"),
-    (re.compile(r"\bin state [A-Z_]+"), "in state STATE"),
+    (re.compile(r"\b[Nn]ode(?: |_id=)(?:[+-]|coordinator-)?N\b"), "node N"),
     (re.compile(r"\b\w+Request(?:_vN)?\b"), "REQUEST"),
+    (re.compile(r"BROKER: (?:Disconnected|Connect to \S+ failed)\b.*"), "BROKER: LOST"),
+    (re.compile(r"(?:\[Errno N\] |N )?(?:\b[Cc]onnection (?:reset by peer|refused)|\b[Bb]roken pipe|\bunexpected EOF|\bECONN\w+|\bsocket disconnected)"), "LOST"),
 ]
 FORM_LENGTH = 100
 KEPT_LENGTH = 200
