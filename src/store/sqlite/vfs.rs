@@ -1,32 +1,45 @@
-//! The VFS of the store: SQLite's own `unix-excl`, except that writes to the write-ahead log which follow one another are
-//! handed to the system as one, and writes to the database are synced as they go. SQLite writes the log in pieces of 24 and
-//! 4,096 bytes, and a system call for each costs more than the bytes do. Used by `connection`; the only place with `unsafe`,
-//! since SQLite asks for C functions.
+//! The VFS of the store: SQLite's own `unix-excl`, except that writes which follow one another are handed to the system as one.
+//! SQLite writes the log in pieces of 24 and 4,096 bytes, and copies it back to the database page by page; a system call for
+//! each costs more than the bytes do, and memory that the system has to find page by page costs more still. Used by
+//! `connection`; the only place with `unsafe`, since SQLite asks for C functions.
 //!
-//! What is held back goes out before the log is synced, truncated, measured or closed, and before a read that meets it. Nobody
-//! else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
-//! their transaction (<https://sqlite.org/walformat.html>). For the database this does not hold: the end of a checkpoint that
-//! did not reach the end of the log is not synced, and no error could be told there.
+//! What is held back of a log goes out before the log is synced, truncated, measured or closed, and before a read that meets it.
+//! Nobody else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
+//! their transaction (<https://sqlite.org/walformat.html>).
+//!
+//! Of a database writes are held back during a checkpoint only, and are out at its end: others read those pages from the log
+//! until then. An error cannot be told at the end of a checkpoint that does not reach the end of the log; after one nothing is read
+//! from this database or written to it any more by this process. All of it is still in the log, which starts over only after a
+//! checkpoint that succeeded.
 #![allow(unsafe_code)]
 
+use crate::base::limits::WAL_HARD_BYTES;
+use log::error;
 use rusqlite::ffi::{
-    SQLITE_CANTOPEN, SQLITE_OK, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL, SQLITE_SYNC_NORMAL, sqlite3_file, sqlite3_filename, sqlite3_int64,
-    sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_FCNTL_CKPT_DONE, SQLITE_FCNTL_CKPT_START, SQLITE_IOERR, SQLITE_OK, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL,
+    SQLITE_SYNC_NORMAL, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find,
+    sqlite3_vfs_register,
 };
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::slice;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// What connections name when they open.
 pub(super) const NAME: &CStr = c"monolog-unix-excl";
 /// The VFS that does the work: one process has the file for itself, and the index of the log lies on its heap.
 const UNIX_EXCL: &CStr = c"unix-excl";
-/// More than this is not held back.
-const HELD_BYTES_MAX: usize = 128 * 1024;
-/// A checkpoint syncs what it has written to the database each time it is so much, and not only at its end: the disk would do
-/// all of it before the next sync of the log, and a plan would wait for that.
-const UNSYNCED_BYTES_MAX: usize = 256 * 1024;
+/// More than this is not held back: `unix-excl` takes fewer than 128 KiB at once.
+const HELD_BYTES_MAX: usize = 31 * 4096;
+/// A checkpoint has the disk begin with what it wrote to the database each time it is so much, and not only at its end: all of
+/// it would be done before the next sync of the log, and a plan would wait for that.
+const UNWRITTEN_BYTES_MAX: usize = 2 * HELD_BYTES_MAX;
+/// Where less is free, a checkpoint holds nothing back: a full disk has to be told with the very page that finds it full.
+const ROOM_AMPLE_BYTES: u64 = 2 * WAL_HARD_BYTES;
 
 /// Makes the VFS known to SQLite. False: SQLite has no `unix-excl`, or no memory.
 pub(super) fn register() -> bool {
@@ -50,13 +63,70 @@ pub(super) fn register() -> bool {
 /// Where, in the memory that SQLite gives an open file, the pointer to what is held back lies: behind all that `unix-excl` wants.
 static HELD_PLACE: OnceLock<usize> = OnceLock::new();
 
-/// What is put off for a file: of a log the writes that the system has not been told of, one piece at `offset`; of a database the
-/// sync of so many bytes.
+/// What is put off for a file: writes that the system has not been told of, one piece at `offset`.
 struct Held {
     offset: sqlite3_int64,
     bytes: Vec<u8>,
-    unsynced_bytes: usize,
+    /// Of a database.
+    pages: Option<Pages>,
     below: &'static sqlite3_io_methods,
+}
+
+/// How far a connection is with writing to its database.
+struct Pages {
+    database: Arc<Database>,
+    /// A checkpoint is under way, and may hold writes back.
+    is_holding: bool,
+    /// Bytes written that the disk has not been told to begin with.
+    unwritten_bytes: usize,
+}
+
+/// A database that is open, the same for all its connections.
+struct Database {
+    path: PathBuf,
+    /// Ours, for what SQLite has no method for. Who closes any file of a database lets go of SQLite's lock on it, so it is closed
+    /// after SQLite's last.
+    file: Option<File>,
+    /// SQLite believes pages to be there that are not.
+    is_lost: AtomicBool,
+}
+
+/// The databases that are open. Locked while one is opened or closed.
+static DATABASES: Mutex<Vec<Weak<Database>>> = Mutex::new(Vec::new());
+
+fn databases() -> MutexGuard<'static, Vec<Weak<Database>>> {
+    DATABASES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Database {
+    fn at(path: &Path, open: &mut Vec<Weak<Database>>) -> Arc<Database> {
+        open.retain(|database| database.strong_count() > 0);
+        if let Some(database) = open.iter().filter_map(Weak::upgrade).find(|database| database.path == path) {
+            return database;
+        }
+        let database = Arc::new(Database { path: path.to_owned(), file: File::open(path).ok(), is_lost: AtomicBool::new(false) });
+        open.push(Arc::downgrade(&database));
+        database
+    }
+
+    fn has_ample_room(&self) -> bool {
+        rustix::fs::statvfs(&self.path).is_ok_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) >= ROOM_AMPLE_BYTES)
+    }
+
+    /// Has the disk begin with everything that was written, after it is through with what it began before. False: the system
+    /// cannot, or there was an error; a sync is to tell.
+    #[cfg(target_os = "linux")]
+    fn begin_writing(&self) -> bool {
+        use std::os::fd::AsRawFd;
+        let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE;
+        // SAFETY: it takes numbers only, and the file is open.
+        self.file.as_ref().is_some_and(|file| unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, flags) == 0 })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn begin_writing(&self) -> bool {
+        false
+    }
 }
 
 fn below() -> Option<&'static sqlite3_vfs> {
@@ -74,6 +144,7 @@ unsafe extern "C" fn open(
 ) -> c_int {
     let Some(below) = below() else { return SQLITE_CANTOPEN };
     let (Some(open), Some(place)) = (below.xOpen, HELD_PLACE.get()) else { return SQLITE_CANTOPEN };
+    let mut databases = (flags & SQLITE_OPEN_MAIN_DB != 0).then(databases);
     // SAFETY: the arguments are SQLite's, the VFS is the one they are meant for; it takes the first `szOsFile` bytes at `file`.
     let result = unsafe { open(std::ptr::from_ref(below).cast_mut(), name, file, flags, flags_out) };
     // SAFETY: `open` has set the methods, to null where it failed; they are constants of SQLite.
@@ -81,11 +152,17 @@ unsafe extern "C" fn open(
         && flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB) != 0
         && let Some(below) = unsafe { (*file).pMethods.as_ref() }
     {
-        let held = Box::new(Held { offset: 0, bytes: Vec::new(), unsynced_bytes: 0, below });
+        let pages = databases.as_mut().filter(|_| !name.is_null()).map(|databases| {
+            // SAFETY: SQLite names a database by a string that ends.
+            let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
+            Pages { database: Database::at(path, databases), is_holding: false, unwritten_bytes: 0 }
+        });
+        let of_file = if pages.is_some() { database_methods(below) } else { methods(below) };
+        let held = Box::new(Held { offset: 0, bytes: Vec::new(), pages, below });
         // SAFETY: `szOsFile` of ours made room for the pointer there, aligned.
         unsafe {
             file.cast::<u8>().add(*place).cast::<*mut Held>().write(Box::into_raw(held));
-            (*file).pMethods = if flags & SQLITE_OPEN_WAL != 0 { methods(below) } else { database_methods(below) };
+            (*file).pMethods = of_file;
         }
     }
     result
@@ -108,7 +185,13 @@ fn methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
 /// Our methods over those of `unix-excl` for a database; made once.
 fn database_methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
     static METHODS: OnceLock<sqlite3_io_methods> = OnceLock::new();
-    METHODS.get_or_init(|| sqlite3_io_methods { xClose: Some(close), xWrite: Some(write_database), xSync: Some(sync_database), ..*below })
+    METHODS.get_or_init(|| sqlite3_io_methods {
+        xRead: Some(read_database),
+        xWrite: Some(write_database),
+        xSync: Some(sync_database),
+        xFileControl: Some(control_database),
+        ..*methods(below)
+    })
 }
 
 /// Where the pointer of a file lies that has our methods.
@@ -138,8 +221,16 @@ macro_rules! below {
 unsafe fn flush(file: *mut sqlite3_file) -> c_int {
     // SAFETY: the caller's file has our methods.
     let held = unsafe { held(file) };
+    if held.pages.as_ref().is_some_and(|pages| pages.database.is_lost.load(SeqCst)) {
+        return SQLITE_IOERR;
+    }
     if held.bytes.is_empty() {
         return SQLITE_OK;
+    }
+    #[cfg(test)]
+    if tests::REFUSES.get() {
+        held.bytes.clear();
+        return SQLITE_IOERR;
     }
     let result = below!(held, xWrite(file, held.bytes.as_ptr().cast(), held.bytes.len() as c_int, held.offset));
     held.bytes.clear();
@@ -167,27 +258,6 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount
     // SAFETY: SQLite gives `amount` bytes there.
     held.bytes.extend_from_slice(unsafe { slice::from_raw_parts(bytes.cast(), amount_bytes) });
     SQLITE_OK
-}
-
-unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls our methods with files that have them.
-    let held = unsafe { held(file) };
-    let result = below!(held, xWrite(file, bytes, amount, offset));
-    held.unsynced_bytes += amount.max(0) as usize;
-    if result != SQLITE_OK || held.unsynced_bytes < UNSYNCED_BYTES_MAX {
-        return result;
-    }
-    // SAFETY: as above.
-    unsafe { sync_database(file, SQLITE_SYNC_NORMAL) }
-}
-
-unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
-    // SAFETY: SQLite calls our methods with files that have them.
-    let held = unsafe { held(file) };
-    held.unsynced_bytes = 0;
-    #[cfg(test)]
-    tests::DATABASE_SYNCS.set(tests::DATABASE_SYNCS.get() + 1);
-    below!(held, xSync(file, flags))
 }
 
 unsafe extern "C" fn read(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
@@ -221,10 +291,71 @@ after_flush!(truncate, xTruncate, sqlite3_int64);
 after_flush!(sync, xSync, c_int);
 after_flush!(file_size, xFileSize, *mut sqlite3_int64);
 
+/// A database is read by others than who holds back, and pages that are lost must not be.
+unsafe extern "C" fn read_database(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    match unsafe { flush(file) } {
+        // SAFETY: as above.
+        SQLITE_OK => below!(unsafe { held(file) }, xRead(file, bytes, amount, offset)),
+        error => error,
+    }
+}
+
+unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them; for all of this function.
+    let is_holding = unsafe { held(file) }.pages.as_ref().is_some_and(|pages| pages.is_holding);
+    let result = match is_holding {
+        true => unsafe { write(file, bytes, amount, offset) },
+        false => match unsafe { flush(file) } {
+            SQLITE_OK => below!(unsafe { held(file) }, xWrite(file, bytes, amount, offset)),
+            error => error,
+        },
+    };
+    let Some(pages) = &mut unsafe { held(file) }.pages else { return result };
+    pages.unwritten_bytes += amount.max(0) as usize;
+    if result != SQLITE_OK || pages.unwritten_bytes < UNWRITTEN_BYTES_MAX {
+        return result;
+    }
+    pages.unwritten_bytes = 0;
+    let flushed = unsafe { flush(file) };
+    #[cfg(test)]
+    tests::BEGUN.set(tests::BEGUN.get() + 1);
+    if flushed != SQLITE_OK || pages.database.begin_writing() { flushed } else { unsafe { sync(file, SQLITE_SYNC_NORMAL) } }
+}
+
+unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    unsafe {
+        held(file).pages.iter_mut().for_each(|pages| pages.unwritten_bytes = 0);
+        sync(file, flags)
+    }
+}
+
+/// SQLite says when a checkpoint begins and ends, and does not hear what we say to that.
+unsafe extern "C" fn control_database(file: *mut sqlite3_file, what: c_int, argument: *mut c_void) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    let (held, flushed) = unsafe { (held(file), if what == SQLITE_FCNTL_CKPT_DONE { flush(file) } else { SQLITE_OK }) };
+    if let Some(pages) = &mut held.pages {
+        match what {
+            SQLITE_FCNTL_CKPT_START => pages.is_holding = pages.database.has_ample_room(),
+            SQLITE_FCNTL_CKPT_DONE => pages.is_holding = false,
+            _ => {}
+        }
+        if flushed != SQLITE_OK && !pages.database.is_lost.swap(true, SeqCst) {
+            error!("the end of a checkpoint could not be written to {}; it is not used again", pages.database.path.display());
+        }
+    }
+    below!(held, xFileControl(file, what, argument))
+}
+
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them, this one last.
     let (flushed, held) = unsafe { (flush(file), Box::from_raw(place(file).replace(null_mut()))) };
+    let databases = held.pages.is_some().then(databases);
     let closed = below!(held, xClose(file));
+    // In this order: see `Database`.
+    drop(held);
+    drop(databases);
     if flushed == SQLITE_OK { closed } else { flushed }
 }
 
@@ -236,7 +367,10 @@ mod tests {
     use tempfile::TempDir;
 
     thread_local! {
-        pub(super) static DATABASE_SYNCS: Cell<u32> = const { Cell::new(0) };
+        /// How often the disk was told to begin with what a checkpoint wrote.
+        pub(super) static BEGUN: Cell<u32> = const { Cell::new(0) };
+        /// What is held back is not taken.
+        pub(super) static REFUSES: Cell<bool> = const { Cell::new(false) };
     }
 
     fn open_log(dir: &TempDir) -> Connection {
@@ -279,14 +413,42 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_syncs_as_it_goes() {
+    #[cfg(target_os = "linux")]
+    fn a_checkpoint_is_handed_to_the_system_in_few_pieces() {
         let dir = TempDir::new().unwrap();
         let db = open_log(&dir);
         (0..40).for_each(|_| insert(&db, 50_000));
-        let before = DATABASE_SYNCS.get();
+        let (writes_before, begun_before) = (writes(), BEGUN.get());
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
-        let syncs = DATABASE_SYNCS.get() - before;
-        assert!((8..=10).contains(&syncs), "2 MB were synced {syncs} times");
+        let (written, begun) = (writes() - writes_before, BEGUN.get() - begun_before);
+        assert!((16..=24).contains(&written), "2 MB took {written} writes");
+        assert!((7..=9).contains(&begun), "the disk began with 2 MB {begun} times");
+        assert_eq!(digest(&db), (40, 2_000_000, "ok".to_string()));
+    }
+
+    #[test]
+    fn after_pages_were_lost_unheard_nobody_reads_the_database_and_nothing_is_lost() {
+        let dir = TempDir::new().unwrap();
+        let db = open_log(&dir);
+        let path = dir.path().join("t.db");
+        let open = || Connection::open_with_flags_and_vfs(&path, OpenFlags::default(), NAME);
+        let reader = open().unwrap();
+        insert(&db, 10_000);
+        reader.execute_batch("BEGIN").unwrap();
+        assert_eq!(digest(&reader).0, 1);
+        insert(&db, 10_000);
+        let pass =
+            |db: &Connection| db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+        REFUSES.set(true);
+        let (frames, done) = pass(&db).unwrap();
+        REFUSES.set(false);
+        assert!(done > 0 && done < frames, "SQLite takes {done} of {frames} frames for copied");
+        reader.execute_batch("COMMIT").unwrap();
+        assert!(open().is_err(), "nobody comes to read");
+        assert!(reader.query_row("SELECT max(hex(data)) FROM t", [], |row| row.get::<_, String>(0)).is_err(), "nobody reads on");
+        assert!(pass(&db).is_err() && pass(&db).is_err(), "no other checkpoint lets the log start over");
+        drop((reader, db));
+        assert_eq!(digest(&open().unwrap()), (2, 20_000, "ok".to_string()));
     }
 
     #[test]
