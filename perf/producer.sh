@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Producing with Kafka's own tool: 1,000,000 x 500 B at 100,000/s on a cold and on a warm broker, MonKafka's own command with a
-# console consumer following live (tools of 3.9.1), and 1 KB records as fast as they go with the default batch.
+# console consumer following live (tools of 3.9.1), and 1 KB records as fast as they go with the default batch, to one partition and to six.
 #   RUNS=3 RECORDS=1000000 THROUGHPUT=100000 BROKERS="monolog kafka kafka-synced" perf/producer.sh
 set -uo pipefail
 source "$(dirname "$0")/lib.sh"
@@ -32,6 +32,8 @@ for RUN in $(seq "$RUNS"); do
         fi
         create_topic unthrottled
         produce unthrottled 4.3.1 unthrottled "$RECORDS" 1024 -1 acks=all
+        create_topic unthrottled-six 6
+        produce six 4.3.1 unthrottled-six "$RECORDS" 1024 -1 acks=all
         record_memory all
         gone_broker
     done
