@@ -81,6 +81,18 @@ struct Pages {
     unwritten_bytes: usize,
 }
 
+impl Pages {
+    /// Counts a write. Whether the disk is to begin now.
+    fn are_due(&mut self, amount: c_int) -> bool {
+        self.unwritten_bytes += amount.max(0) as usize;
+        let are_due = self.unwritten_bytes >= UNWRITTEN_BYTES_MAX;
+        if are_due {
+            self.unwritten_bytes = 0;
+        }
+        are_due
+    }
+}
+
 /// A database that is open, the same for all its connections.
 struct Database {
     path: PathBuf,
@@ -218,9 +230,7 @@ macro_rules! below {
 }
 
 /// Tells the system of what is held back. What it does not take is dropped: SQLite learns of it, and rolls back.
-unsafe fn flush(file: *mut sqlite3_file) -> c_int {
-    // SAFETY: the caller's file has our methods.
-    let held = unsafe { held(file) };
+unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
     if held.pages.as_ref().is_some_and(|pages| pages.database.is_lost.load(SeqCst)) {
         return SQLITE_IOERR;
     }
@@ -237,14 +247,13 @@ unsafe fn flush(file: *mut sqlite3_file) -> c_int {
     result
 }
 
-unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls our methods with files that have them.
-    let held = unsafe { held(file) };
+/// Holds a write back, and hands over what was held when it does not follow that or is too much.
+unsafe fn hold(file: *mut sqlite3_file, held: &mut Held, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
     let amount_bytes = amount.max(0) as usize;
     let follows = offset == held.offset + held.bytes.len() as sqlite3_int64;
     if !follows || held.bytes.len() + amount_bytes > HELD_BYTES_MAX {
-        // SAFETY: as above.
-        let result = unsafe { flush(file) };
+        // SAFETY: the caller's file has our methods, and this is what it holds back.
+        let result = unsafe { flush(file, held) };
         if result != SQLITE_OK {
             return result;
         }
@@ -260,67 +269,65 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount
     SQLITE_OK
 }
 
+unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    unsafe { hold(file, held(file), bytes, amount, offset) }
+}
+
 unsafe extern "C" fn read(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them.
     let held = unsafe { held(file) };
     let end = held.offset + held.bytes.len() as sqlite3_int64;
-    if !held.bytes.is_empty() && offset < end && held.offset < offset + sqlite3_int64::from(amount) {
-        // SAFETY: as above.
-        let result = unsafe { flush(file) };
-        if result != SQLITE_OK {
-            return result;
-        }
+    let meets = !held.bytes.is_empty() && offset < end && held.offset < offset + sqlite3_int64::from(amount);
+    // SAFETY: as above.
+    match if meets { unsafe { flush(file, held) } } else { SQLITE_OK } {
+        SQLITE_OK => below!(held, xRead(file, bytes, amount, offset)),
+        error => error,
     }
-    below!(held, xRead(file, bytes, amount, offset))
 }
 
 /// A method that wants the system to know everything first.
 macro_rules! after_flush {
-    ($name:ident, $method:ident, $argument:ty) => {
-        unsafe extern "C" fn $name(file: *mut sqlite3_file, argument: $argument) -> c_int {
+    ($name:ident, $method:ident($($argument:ident: $type:ty),*)) => {
+        unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $type),*) -> c_int {
             // SAFETY: SQLite calls our methods with files that have them.
-            match unsafe { flush(file) } {
-                // SAFETY: as above.
-                SQLITE_OK => below!(unsafe { held(file) }, $method(file, argument)),
+            let held = unsafe { held(file) };
+            // SAFETY: as above.
+            match unsafe { flush(file, held) } {
+                SQLITE_OK => below!(held, $method(file, $($argument),*)),
                 error => error,
             }
         }
     };
 }
-after_flush!(truncate, xTruncate, sqlite3_int64);
-after_flush!(sync, xSync, c_int);
-after_flush!(file_size, xFileSize, *mut sqlite3_int64);
-
-/// A database is read by others than who holds back, and pages that are lost must not be.
-unsafe extern "C" fn read_database(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls our methods with files that have them.
-    match unsafe { flush(file) } {
-        // SAFETY: as above.
-        SQLITE_OK => below!(unsafe { held(file) }, xRead(file, bytes, amount, offset)),
-        error => error,
-    }
-}
+after_flush!(truncate, xTruncate(bytes: sqlite3_int64));
+after_flush!(sync, xSync(flags: c_int));
+after_flush!(file_size, xFileSize(bytes: *mut sqlite3_int64));
+// Of a lost database nothing is read, by any connection.
+after_flush!(read_database, xRead(bytes: *mut c_void, amount: c_int, offset: sqlite3_int64));
 
 unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite calls our methods with files that have them; for all of this function.
-    let is_holding = unsafe { held(file) }.pages.as_ref().is_some_and(|pages| pages.is_holding);
-    let result = match is_holding {
-        true => unsafe { write(file, bytes, amount, offset) },
-        false => match unsafe { flush(file) } {
-            SQLITE_OK => below!(unsafe { held(file) }, xWrite(file, bytes, amount, offset)),
+    // SAFETY: SQLite calls our methods with files that have them.
+    let held = unsafe { held(file) };
+    // SAFETY: as above; so are the bytes that SQLite gives.
+    let result = match held.pages.as_ref().is_some_and(|pages| pages.is_holding) {
+        true => unsafe { hold(file, held, bytes, amount, offset) },
+        false => match unsafe { flush(file, held) } {
+            SQLITE_OK => below!(held, xWrite(file, bytes, amount, offset)),
             error => error,
         },
     };
-    let Some(pages) = &mut unsafe { held(file) }.pages else { return result };
-    pages.unwritten_bytes += amount.max(0) as usize;
-    if result != SQLITE_OK || pages.unwritten_bytes < UNWRITTEN_BYTES_MAX {
+    if result != SQLITE_OK || !held.pages.as_mut().is_some_and(|pages| pages.are_due(amount)) {
         return result;
     }
-    pages.unwritten_bytes = 0;
-    let flushed = unsafe { flush(file) };
     #[cfg(test)]
     tests::BEGUN.set(tests::BEGUN.get() + 1);
-    if flushed != SQLITE_OK || pages.database.begin_writing() { flushed } else { unsafe { sync(file, SQLITE_SYNC_NORMAL) } }
+    // SAFETY: as above.
+    match unsafe { flush(file, held) } {
+        SQLITE_OK if held.pages.as_ref().is_some_and(|pages| pages.database.begin_writing()) => SQLITE_OK,
+        SQLITE_OK => below!(held, xSync(file, SQLITE_SYNC_NORMAL)),
+        error => error,
+    }
 }
 
 unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
@@ -334,7 +341,9 @@ unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_i
 /// SQLite says when a checkpoint begins and ends, and does not hear what we say to that.
 unsafe extern "C" fn control_database(file: *mut sqlite3_file, what: c_int, argument: *mut c_void) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them.
-    let (held, flushed) = unsafe { (held(file), if what == SQLITE_FCNTL_CKPT_DONE { flush(file) } else { SQLITE_OK }) };
+    let held = unsafe { held(file) };
+    // SAFETY: as above.
+    let flushed = if what == SQLITE_FCNTL_CKPT_DONE { unsafe { flush(file, held) } } else { SQLITE_OK };
     if let Some(pages) = &mut held.pages {
         match what {
             SQLITE_FCNTL_CKPT_START => pages.is_holding = pages.database.has_ample_room(),
@@ -350,7 +359,9 @@ unsafe extern "C" fn control_database(file: *mut sqlite3_file, what: c_int, argu
 
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them, this one last.
-    let (flushed, held) = unsafe { (flush(file), Box::from_raw(place(file).replace(null_mut()))) };
+    let mut held = unsafe { Box::from_raw(place(file).replace(null_mut())) };
+    // SAFETY: as above.
+    let flushed = unsafe { flush(file, &mut held) };
     let databases = held.pages.is_some().then(databases);
     let closed = below!(held, xClose(file));
     // In this order: see `Database`.
