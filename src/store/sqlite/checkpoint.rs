@@ -73,6 +73,12 @@ impl Checkpointer {
         }
     }
 
+    /// Whether it was asked and its end is still to be taken.
+    pub(super) fn is_at_work(&self) -> bool {
+        let state = self.shared.lock();
+        state.wanted || state.busy || state.asked != Asked::Nothing
+    }
+
     /// What the thread asks of the writer; asked once.
     pub(super) fn take_asked(&self) -> Asked {
         std::mem::replace(&mut self.shared.lock().asked, Asked::Nothing)

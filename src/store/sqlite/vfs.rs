@@ -10,15 +10,15 @@
 //! Of a database writes are held back during a checkpoint only, and are out at its end: others read those pages from the log
 //! until then. An error cannot be told at the end of a checkpoint that does not reach the end of the log; after one nothing is read
 //! from this database or written to it any more by this process. All of it is still in the log, which starts over only after a
-//! checkpoint that succeeded.
+//! checkpoint that reached its end, and then none does.
 #![allow(unsafe_code)]
 
 use crate::base::limits::WAL_HARD_BYTES;
 use log::error;
 use rusqlite::ffi::{
-    SQLITE_CANTOPEN, SQLITE_FCNTL_CKPT_DONE, SQLITE_FCNTL_CKPT_START, SQLITE_IOERR, SQLITE_OK, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL,
-    SQLITE_SYNC_NORMAL, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find,
-    sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_FCNTL_CKPT_DONE, SQLITE_FCNTL_CKPT_START, SQLITE_IOERR, SQLITE_IOERR_FSYNC, SQLITE_NOTFOUND, SQLITE_OK,
+    SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_WAL, SQLITE_SYNC_NORMAL, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_io_methods,
+    sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
 };
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::fs::File;
@@ -77,6 +77,8 @@ struct Pages {
     database: Arc<Database>,
     /// A checkpoint is under way, and may hold writes back.
     is_holding: bool,
+    /// The error at the end of this connection's checkpoint, until SQLite asks for something that can tell it.
+    unheard: c_int,
     /// Bytes written that the disk has not been told to begin with.
     unwritten_bytes: usize,
 }
@@ -122,22 +124,32 @@ impl Database {
     }
 
     fn has_ample_room(&self) -> bool {
-        rustix::fs::statvfs(&self.path).is_ok_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) >= ROOM_AMPLE_BYTES)
+        let room = || rustix::fs::statvfs(&self.path).map(|volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+        // The tests of this file must not depend on the disk that they run on.
+        cfg!(test) || room().is_ok_and(|bytes| bytes >= ROOM_AMPLE_BYTES)
     }
 
-    /// Has the disk begin with everything that was written, after it is through with what it began before. False: the system
-    /// cannot, or there was an error; a sync is to tell.
+    /// Has the disk begin with everything that was written, after it is through with what it began before. Where the system cannot
+    /// that is `SQLITE_NOTFOUND`.
     #[cfg(target_os = "linux")]
-    fn begin_writing(&self) -> bool {
+    fn begin_writing(&self) -> c_int {
         use std::os::fd::AsRawFd;
         let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE;
+        let Some(file) = &self.file else { return SQLITE_NOTFOUND };
         // SAFETY: it takes numbers only, and the file is open.
-        self.file.as_ref().is_some_and(|file| unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, flags) == 0 })
+        if unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, flags) } == 0 {
+            return SQLITE_OK;
+        }
+        match std::io::Error::last_os_error().raw_os_error() {
+            Some(libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::ESPIPE) => SQLITE_NOTFOUND,
+            // Not left to a sync: systems before Linux 4.13 tell an error once.
+            _ => SQLITE_IOERR_FSYNC,
+        }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn begin_writing(&self) -> bool {
-        false
+    fn begin_writing(&self) -> c_int {
+        SQLITE_NOTFOUND
     }
 }
 
@@ -167,7 +179,7 @@ unsafe extern "C" fn open(
         let pages = databases.as_mut().filter(|_| !name.is_null()).map(|databases| {
             // SAFETY: SQLite names a database by a string that ends.
             let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
-            Pages { database: Database::at(path, databases), is_holding: false, unwritten_bytes: 0 }
+            Pages { database: Database::at(path, databases), is_holding: false, unheard: SQLITE_OK, unwritten_bytes: 0 }
         });
         let of_file = if pages.is_some() { database_methods(below) } else { methods(below) };
         let held = Box::new(Held { offset: 0, bytes: Vec::new(), pages, below });
@@ -198,11 +210,14 @@ fn methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
 fn database_methods(below: &'static sqlite3_io_methods) -> &'static sqlite3_io_methods {
     static METHODS: OnceLock<sqlite3_io_methods> = OnceLock::new();
     METHODS.get_or_init(|| sqlite3_io_methods {
+        xClose: Some(close),
         xRead: Some(read_database),
         xWrite: Some(write_database),
+        xTruncate: Some(truncate_database),
         xSync: Some(sync_database),
+        xFileSize: Some(file_size),
         xFileControl: Some(control_database),
-        ..*methods(below)
+        ..*below
     })
 }
 
@@ -229,7 +244,7 @@ macro_rules! below {
     };
 }
 
-/// Tells the system of what is held back. What it does not take is dropped: SQLite learns of it, and rolls back.
+/// Tells the system of what is held back. What it does not take is dropped: SQLite learns of it, and rolls back or copies again.
 unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
     if held.pages.as_ref().is_some_and(|pages| pages.database.is_lost.load(SeqCst)) {
         return SQLITE_IOERR;
@@ -238,9 +253,9 @@ unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
         return SQLITE_OK;
     }
     #[cfg(test)]
-    if tests::REFUSES.get() {
+    if tests::REFUSES.get() != SQLITE_OK {
         held.bytes.clear();
-        return SQLITE_IOERR;
+        return tests::REFUSES.get();
     }
     let result = below!(held, xWrite(file, held.bytes.as_ptr().cast(), held.bytes.len() as c_int, held.offset));
     held.bytes.clear();
@@ -324,10 +339,25 @@ unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_voi
     tests::BEGUN.set(tests::BEGUN.get() + 1);
     // SAFETY: as above.
     match unsafe { flush(file, held) } {
-        SQLITE_OK if held.pages.as_ref().is_some_and(|pages| pages.database.begin_writing()) => SQLITE_OK,
-        SQLITE_OK => below!(held, xSync(file, SQLITE_SYNC_NORMAL)),
+        SQLITE_OK => match held.pages.as_ref().map_or(SQLITE_NOTFOUND, |pages| pages.database.begin_writing()) {
+            SQLITE_NOTFOUND => below!(held, xSync(file, SQLITE_SYNC_NORMAL)),
+            begun => begun,
+        },
         error => error,
     }
+}
+
+/// After a checkpoint that reached the end of the log SQLite measures the database by this, and hears what it had not heard.
+unsafe extern "C" fn truncate_database(file: *mut sqlite3_file, bytes: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    if let Some(pages) = unsafe { &mut held(file).pages }
+        && pages.unheard != SQLITE_OK
+    {
+        pages.database.is_lost.store(false, SeqCst);
+        return std::mem::replace(&mut pages.unheard, SQLITE_OK);
+    }
+    // SAFETY: as above.
+    unsafe { truncate(file, bytes) }
 }
 
 unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
@@ -346,12 +376,14 @@ unsafe extern "C" fn control_database(file: *mut sqlite3_file, what: c_int, argu
     let flushed = if what == SQLITE_FCNTL_CKPT_DONE { unsafe { flush(file, held) } } else { SQLITE_OK };
     if let Some(pages) = &mut held.pages {
         match what {
-            SQLITE_FCNTL_CKPT_START => pages.is_holding = pages.database.has_ample_room(),
+            SQLITE_FCNTL_CKPT_START => (pages.is_holding, pages.unheard) = (pages.database.has_ample_room(), SQLITE_OK),
             SQLITE_FCNTL_CKPT_DONE => pages.is_holding = false,
             _ => {}
         }
+        // What was lost before is not to be heard now.
         if flushed != SQLITE_OK && !pages.database.is_lost.swap(true, SeqCst) {
-            error!("the end of a checkpoint could not be written to {}; it is not used again", pages.database.path.display());
+            pages.unheard = flushed;
+            error!("the end of a checkpoint could not be written to {}", pages.database.path.display());
         }
     }
     below!(held, xFileControl(file, what, argument))
@@ -380,8 +412,8 @@ mod tests {
     thread_local! {
         /// How often the disk was told to begin with what a checkpoint wrote.
         pub(super) static BEGUN: Cell<u32> = const { Cell::new(0) };
-        /// What is held back is not taken.
-        pub(super) static REFUSES: Cell<bool> = const { Cell::new(false) };
+        /// Why what is held back is not taken.
+        pub(super) static REFUSES: Cell<i32> = const { Cell::new(SQLITE_OK) };
     }
 
     fn open_log(dir: &TempDir) -> Connection {
@@ -437,6 +469,14 @@ mod tests {
         assert_eq!(digest(&db), (40, 2_000_000, "ok".to_string()));
     }
 
+    /// A checkpoint whose end is refused for this reason: the frames of the log, and those that SQLite takes for copied.
+    fn pass(db: &Connection, refused: i32) -> rusqlite::Result<(i64, i64)> {
+        REFUSES.set(refused);
+        let passed = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)));
+        REFUSES.set(SQLITE_OK);
+        passed
+    }
+
     #[test]
     fn after_pages_were_lost_unheard_nobody_reads_the_database_and_nothing_is_lost() {
         let dir = TempDir::new().unwrap();
@@ -448,18 +488,30 @@ mod tests {
         reader.execute_batch("BEGIN").unwrap();
         assert_eq!(digest(&reader).0, 1);
         insert(&db, 10_000);
-        let pass =
-            |db: &Connection| db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
-        REFUSES.set(true);
-        let (frames, done) = pass(&db).unwrap();
-        REFUSES.set(false);
+        let (frames, done) = pass(&db, SQLITE_IOERR).unwrap();
         assert!(done > 0 && done < frames, "SQLite takes {done} of {frames} frames for copied");
         reader.execute_batch("COMMIT").unwrap();
         assert!(open().is_err(), "nobody comes to read");
         assert!(reader.query_row("SELECT max(hex(data)) FROM t", [], |row| row.get::<_, String>(0)).is_err(), "nobody reads on");
-        assert!(pass(&db).is_err() && pass(&db).is_err(), "no other checkpoint lets the log start over");
+        assert!(pass(&db, SQLITE_OK).is_err() && pass(&db, SQLITE_OK).is_err(), "no other checkpoint lets the log start over");
+        // The pages that it takes are in its cache: it is in the log.
+        let acked = db.execute("INSERT INTO t(data) VALUES (randomblob(5000))", []).is_ok();
         drop((reader, db));
-        assert_eq!(digest(&open().unwrap()), (2, 20_000, "ok".to_string()));
+        let (rows, bytes) = if acked { (3, 25_000) } else { (2, 20_000) };
+        assert_eq!(digest(&open().unwrap()), (rows, bytes, "ok".to_string()));
+    }
+
+    #[test]
+    fn at_the_end_of_the_log_a_full_disk_is_told_and_survived() {
+        let dir = TempDir::new().unwrap();
+        let db = open_log(&dir);
+        insert(&db, 10_000);
+        let told = pass(&db, rusqlite::ffi::SQLITE_FULL).unwrap_err();
+        assert_eq!(told.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+        insert(&db, 10_000);
+        let (frames, done) = pass(&db, SQLITE_OK).unwrap();
+        assert!(done == frames && frames > 0, "{done} of {frames}");
+        assert_eq!(digest(&db), (2, 20_000, "ok".to_string()));
     }
 
     #[test]

@@ -148,6 +148,12 @@ impl SqliteWriter {
         &self.db
     }
 
+    /// Whether the end of a checkpoint is still to be taken.
+    #[cfg(test)]
+    pub(super) fn is_checkpointing(&self) -> bool {
+        self.checkpointer.is_at_work()
+    }
+
     /// As on a machine that is so slow that slices are over when they begin, and that nothing is read ahead in time.
     #[cfg(test)]
     pub(super) fn slow_down(&mut self) {
@@ -444,8 +450,10 @@ impl Writer for SqliteWriter {
             }
         }
         let fold_ms = self.unfolded_since_ms.map(|since| since + FOLD_AGE_MS);
-        let next =
-            fold_ms.into_iter().chain(rest_ms).chain(self.shrink.next_ms()).chain(self.idle_checkpoint_wanted.then_some(idle_ms)).min();
+        let idle_ms = self.idle_checkpoint_wanted.then_some(idle_ms);
+        // How a checkpoint ended is to be learnt also when nothing else comes.
+        let checkpoint_ms = self.checkpointer.is_at_work().then_some(mono_ms + IDLE_MS);
+        let next = fold_ms.into_iter().chain(rest_ms).chain(self.shrink.next_ms()).chain(idle_ms).chain(checkpoint_ms).min();
         Ok(next.map_or(Upkeep::Idle, Upkeep::At))
     }
 

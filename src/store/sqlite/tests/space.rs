@@ -5,11 +5,12 @@ use crate::base::limits::GC_INTERVAL_MS;
 use crate::store::seam::Upkeep;
 use crate::store::sqlite::shrink;
 
-/// Runs all housekeeping that is due now; when the next is.
+/// Runs all housekeeping that is due now, and checkpoints to their end; when the next is due.
 fn settle(writer: &mut SqliteWriter, mono_ms: u64) -> Option<u64> {
     loop {
         match writer.upkeep(mono_ms).unwrap() {
             Upkeep::Again => {}
+            _ if writer.is_checkpointing() => std::thread::yield_now(),
             Upkeep::At(at) if at <= mono_ms => {}
             Upkeep::At(at) => return Some(at),
             Upkeep::Idle => return None,
@@ -90,6 +91,27 @@ fn free_pages_beyond_a_tenth_go_back_after_the_interval() {
     let live = 51 * PARTITIONS as u64 * 16_000;
     assert!(file_bytes(dir.path()) < live * 12 / 10, "{} bytes for {live}", file_bytes(dir.path()));
     assert_same(dir.path(), &model);
+}
+
+/// Also where it fails: nobody else would hear of it before the next commit.
+#[test]
+fn the_end_of_a_checkpoint_is_taken_when_nothing_else_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    writer.commit(&plan(1, 16_000), 1).unwrap();
+    let (mut now_ms, mut has_worked) = (0, false);
+    loop {
+        let next = writer.upkeep(now_ms).unwrap();
+        has_worked |= writer.is_checkpointing();
+        match next {
+            Upkeep::Again => {}
+            Upkeep::At(at) => now_ms = at,
+            Upkeep::Idle => break,
+        }
+    }
+    assert!(has_worked && !writer.is_checkpointing());
+    Box::new(writer).close().unwrap();
 }
 
 #[test]
