@@ -64,7 +64,7 @@ impl Book {
         collect_errors(kafka, &mut errors);
         let closed = kafka.get("connection").is_some();
         count.closed += usize::from(closed);
-        count.good += usize::from(!closed && errors.is_empty() || ALWAYS_REFUSED.contains(&asked.api));
+        count.good += usize::from(!closed && (errors.is_empty() || ALWAYS_REFUSED.contains(&asked.api)));
         count.errors.extend(errors);
         self.seeds.offer(asked);
         for mut difference in self.twins.differences(asked.api.name(), kafka, monolog) {
