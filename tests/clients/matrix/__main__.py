@@ -12,7 +12,8 @@ import cross
 import groups
 import restart
 import report
-from programs import Broker, Client, Fault, Matrix, Skip, cases, projects
+from broker import Broker
+from programs import Client, Fault, Matrix, Skip, cases, projects
 
 # Clients that are played with at the same time: most of their time is waiting.
 AT_ONCE = 4
@@ -52,9 +53,9 @@ def own_cases(matrix, client):
     """The cases that a client plays by itself, in one run of its program."""
     names = [case.name for case in matrix.cases if case.by == ("client" if client in matrix.players else client.name)]
     if names:
-        names = matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names), again=matrix.again)
-    if names:
-        matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names, prefix="again-"))
+        failed = matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names), again=matrix.again)
+        if failed:
+            matrix.collect(client, list(failed), matrix.program(client, "cases", "cases", cases=list(failed), prefix="again-"), first=failed)
 
 
 def second_address(matrix, client):

@@ -2,9 +2,11 @@
 What members said is held against the commits that were acked."""
 
 import itertools
+import re
 import signal
+import time
 
-from programs import Fault, Skip, wait_until
+from programs import Fault, Program, Skip, wait_until
 
 PARTITIONS = 6
 SESSION_MS = 6_000
@@ -12,6 +14,7 @@ SESSION_MS = 6_000
 PER_SECOND = 100
 # By how much what one member says may be heard later than what another says after it.
 LATE_SECONDS = 5
+REBALANCING = re.compile("rebalanc", re.IGNORECASE)
 
 
 def numbers(names):
@@ -105,10 +108,39 @@ def judge(events):
             raise Fault(trouble)
 
 
-def rebalances(lines, kept):
-    """The lines that tell of a rebalance: something was taken away, or it owns something else. Said again is nothing new."""
-    told = [line.text.split() for line in lines]
-    return [" ".join(words) for words in told if (words[0] == "revoked" and words[1:]) or (words[0] == "assigned" and numbers(words[1:]) != kept)]
+def last_reader(members):
+    """Some producers send to one partition for long: who reads at the moment has something to lose."""
+    return max(members, key=lambda member: max((line.order for line in member.lines if line.text.startswith("record ")), default=0))
+
+
+def taken_over(members, parts, mark):
+    """{partition: the first offset that one of these members read of it behind the mark}, of these partitions."""
+    first, later = {}, lambda line: line.order > mark
+    for line in sorted(line for member in members for line in itertools.takewhile(later, reversed(member.lines)) if line.text.startswith("record ")):
+        part, offset, _ = map(int, line.text.split()[1:])
+        if part in parts:
+            first.setdefault(part, offset)
+    return first
+
+
+def read_on_at(committed, first):
+    """What a member had that was killed is read on by others exactly where the broker has it committed."""
+    for part, offset in first.items():
+        if offset != committed.get(part, 0):
+            raise Fault(f"partition {part} of the member that was killed was read on at {offset}, committed is {committed.get(part, 0)}")
+
+
+def errors(member):
+    """What it told of errors; but not of a commit that came into a rebalance, which every library tells its program when the partitions
+    are no longer its own: it is assigned anew behind it."""
+    found = []
+    for line in member.lines:
+        word = line.text.split(" ", 1)[0]
+        if word == "assigned":
+            found = [error for error in found if not REBALANCING.search(error.text)]
+        elif word == "error":
+            found.append(line)
+    return found
 
 
 class Group:
@@ -117,7 +149,7 @@ class Group:
     number = itertools.count(1)
 
     def __init__(self, matrix, client, name, partitions=PARTITIONS, phase="groups"):
-        self.matrix, self.client, self.phase = matrix, client, phase
+        self.matrix, self.client, self.phase, self.partitions = matrix, client, phase, partitions
         self.topic = self.group = f"{client.name}-{name}-{next(Group.number)}"
         self.everyone = []
         matrix.broker.create_topic(self.topic, partitions)
@@ -150,6 +182,17 @@ class Group:
     def producer(self, client=None):
         return self.matrix.program(client or self.client, self.phase, "produce", self.topic, PER_SECOND)
 
+    def committed(self):
+        return self.matrix.broker.committed(self.group, self.topic, self.partitions)
+
+    def last_committed(self, parts):
+        """Of a member that was killed: its last commit may be on its way still."""
+        before, now = None, {part: at for part, at in self.committed().items() if part in parts}
+        while now != before:
+            time.sleep(0.5)
+            before, now = now, {part: at for part, at in self.committed().items() if part in parts}
+        return now
+
     def all_read(self, values, members, seconds=60):
         missing = lambda: set(values) - set(read_values(members))  # noqa: E731
         alive = [member for member in members if member.process.poll() is None]
@@ -163,10 +206,14 @@ class Group:
         if sorted(read) != sorted(values):
             raise Fault(f"{len(values)} sent, {len(read)} read: {len(read) - len(set(read))} twice")
 
-    def close(self):
+    def close(self, excused=lambda member, line: False):
+        """All leave in order; and none told of an error."""
         for member in self.everyone:
             if member.process.poll() is None:
                 member.closes()
+        told = [line.text for member in self.everyone for line in errors(member) if not excused(member, line)]
+        if told:
+            raise Fault(f"{len(told)} errors of members: {told[0]}")
 
     def __enter__(self):
         return self
@@ -213,30 +260,41 @@ def crash(matrix, client):
         group.becomes_shared_by([first, second])
         sent = group.producer()
         wait_until(60, "50 records read", lambda: len(read_values([first, second])) > 50, [first, second, sent])
-        second.signal(signal.SIGKILL)
-        second.ends(10)
-        group.becomes_shared_by([first])
+        lost = last_reader([first, second])
+        rest = [member for member in (first, second) if member is not lost]
+        lost.signal(signal.SIGKILL)
+        lost.ends(10)
+        mark, left = Program.order, owned(lost)
+        committed = group.last_committed(left)
+        group.becomes_shared_by(rest)
+        wait_until(60, f"one of {sorted(left)} read on", lambda: taken_over(rest, left, mark), [*rest, sent])
         sent.closes(60)
         group.all_read(acked_only(sent), [first, second])
+        taken = taken_over(rest, left, mark)
+        read_on_at(committed, taken)
         group.close()
-        return f"{len(sent.said('acked'))} records read over it"
+        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from its commits"
 
 
 def static(matrix, client):
     with Group(matrix, client, "static") as group:
         first, second = group.alone(instance="one"), group.member(instance="two")
         group.becomes_shared_by([first, second])
-        before, kept, mark = owned(second), owned(first), len(first.lines)
+        before, kept, generation = owned(second), owned(first), matrix.broker.generation(group.group, "one")
         second.closes()
-        again = group.member(instance="two")
+        mark, again = len(first.lines), group.member(instance="two")
         wait_until(60, "it is back", lambda: owned(again), [first, again])
         # Four seconds of records: the answer to a heartbeat has told of a rebalance by then.
         sent = group.send(400)
         group.all_read(sent, [first, again])
-        if owned(again) != before or rebalances(first.lines[mark:], kept):
-            raise Fault(f"it had {sorted(before)} and has {sorted(owned(again))}; the other saw {rebalances(first.lines[mark:], kept)}")
+        told = [line.text for line in first.lines[mark:] if line.text.split()[0] in ("assigned", "revoked")]
+        now = matrix.broker.generation(group.group, "one")
+        if now != generation or told:
+            raise Fault(f"the other member saw a rebalance: it was in generation {generation}, is in {now}, and was told {told}")
+        if (owned(first), owned(again)) != (kept, before):
+            raise Fault(f"it had {sorted(before)} and has {sorted(owned(again))}; the other had {sorted(kept)} and has {sorted(owned(first))}")
         group.close()
-        return f"back with {sorted(before)}, no rebalance at the other"
+        return f"back with {sorted(before)}, the other stayed in generation {generation}"
 
 
 def cooperative(matrix, client):

@@ -4,8 +4,6 @@ Used by all modules here."""
 import os
 import re
 import signal
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -43,56 +41,6 @@ def projects():
     return found
 
 
-class Broker:
-    """Killed and started by scripts/clients, which it is asked for by a pipe."""
-
-    def __init__(self, work):
-        self.orders = open(work / "orders", "w")
-        self.answers = open(work / "answers")
-        self.address = os.environ["BOOTSTRAP"]
-
-    def ask(self, order):
-        self.orders.write(order + "\n")
-        self.orders.flush()
-        answer = self.answers.readline().strip()
-        if answer != "ok":
-            raise SystemExit(f"the broker: {order}: {answer or 'no answer'}")
-
-    def create_topic(self, name, partitions):
-        """Asked for by hand, so that a client that cannot make topics plays like the others; there when the broker shows it."""
-        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">i?", 30_000, False)
-        answer = self.request(19, 2, body)
-        error = struct.unpack(">h", answer[4 + 4 + 4 + 2 + len(name):][:2])[0]
-        if error:
-            raise Fault(f"the topic {name} was refused with code {error}")
-        for _ in range(300):
-            if self.shows(name, partitions):
-                return
-            time.sleep(0.1)
-        raise Fault(f"the topic {name} does not come")
-
-    def shows(self, name, partitions):
-        """By Metadata 4: the topic and all its partitions are named without an error. Each is 26 bytes long with one replica."""
-        answer = self.request(3, 4, struct.pack(">i", 1) + text(name) + struct.pack(">?", False))
-        row = struct.pack(">h", 0) + text(name) + struct.pack(">?i", False, partitions)
-        _, found, rest = answer.partition(row)
-        return bool(found) and all(rest[26 * part:26 * part + 2] == bytes(2) for part in range(partitions))
-
-    def request(self, api_key, version, body):
-        """An answer behind its size, from its correlation id on."""
-        request = struct.pack(">hhi", api_key, version, 1) + text("matrix") + body
-        host, port = self.address.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), 30) as connection:
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            stream = connection.makefile("rb")
-            return stream.read(struct.unpack(">i", stream.read(4))[0])
-
-
-def text(value):
-    """A string of the protocol."""
-    return struct.pack(">h", len(value)) + value.encode()
-
-
 class Program:
     """A client's program; its lines are kept with the order in which they came, over all programs."""
 
@@ -110,6 +58,8 @@ class Program:
     def _read(self):
         with open(self.log.with_suffix(".out"), "w") as kept:
             for text in self.process.stdout:
+                if not text.endswith("\n"):
+                    break  # cut off when it was killed
                 with Program.news:
                     Program.order += 1
                     self.lines.append(Line(Program.order, time.monotonic(), text.rstrip("\n")))
@@ -183,6 +133,7 @@ class Matrix:
         self.keeps = False
         # The short tier is there for every change: a time-out on a busy machine is given a second try, and is named.
         self.again = tier == "short"
+        self.second_tries = set()  # (client, case) that passed only so
         self.as_with_kafka = lambda *_: False  # whether Apache Kafka made the same of it
         self.begun = time.monotonic()
         (work / "cross").mkdir()
@@ -231,8 +182,15 @@ class Matrix:
         outcome, detail = self.outcome(function, *args)
         if outcome == "FAIL" and self.again and not self.as_with_kafka(client, case, detail):
             first, (outcome, detail) = detail, self.outcome(function, *args)
-            detail += f" -- at the second try; the first: {first}" if outcome == "ok" else ""
+            detail = self.at_second_try(client, case, outcome, detail, first)
         self.result(client, case, outcome, detail, time.monotonic() - begun)
+
+    def at_second_try(self, client, case, outcome, detail, first):
+        """What is said of a case that was played again, and was this at first."""
+        if outcome != "ok":
+            return detail
+        self.second_tries.add((client, case))
+        return f"{detail} -- at the second try; the first: {first}"
 
     @staticmethod
     def outcome(function, *args):
@@ -243,8 +201,9 @@ class Matrix:
         except Fault as fault:
             return "FAIL", str(fault)
 
-    def collect(self, client, names, program, seconds=420, again=False):
-        """The CASE lines of a program that plays these cases by itself. With again, what failed is returned to be played again."""
+    def collect(self, client, names, program, seconds=420, again=False, first=None):
+        """The CASE lines of a program that plays these cases by itself. With again, what failed is returned to be played again, with what
+        was said of it: that is first then."""
         code = program.ends(seconds)
         found = {}
         for line in program.lines:
@@ -259,8 +218,9 @@ class Matrix:
             found[names[-1]] = found["stray"]
         elif code != 0 and all(found[name][0] != "FAIL" for name in names):
             found[names[-1]] = ("FAIL", f"ended with {code}: {program.tail()}")
-        failed = [name for name in names if again and found[name][0] == "FAIL"]
+        failed = {name: found[name][1] for name in names if again and found[name][0] == "FAIL"}
         for name in names:
+            outcome, detail = found[name]
             if name not in failed:
-                self.result(client, name, *found[name])
+                self.result(client, name, outcome, self.at_second_try(client, name, outcome, detail, first[name]) if first else detail)
         return failed

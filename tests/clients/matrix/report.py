@@ -157,5 +157,6 @@ def summary(matrix, failed, skipped):
         print(f"FAILED  {name} {case}: {detail}")
     print(f"{len(matrix.clients)} clients, {time.monotonic() - matrix.begun:.0f} s; {outcomes['skip']} cases are impossible for their client, {outcomes['as-kafka']} end as with Apache Kafka")
     left_out = f", {skipped} skipped" if skipped else ""
-    print(f"{outcomes['ok']} passed, {outcomes['FAIL'] + failed} failed{left_out}", flush=True)
+    again = f", {len(matrix.second_tries)} at the second try" if matrix.second_tries else ""
+    print(f"{outcomes['ok']} passed, {outcomes['FAIL'] + failed} failed{left_out}{again}", flush=True)
     return 1 if outcomes["FAIL"] + failed else 0

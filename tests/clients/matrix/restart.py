@@ -1,30 +1,42 @@
 """The broker is killed and comes back while producers send and groups read, a few clients at a time."""
 
+import math
+import signal
 import time
 
 import report
-from groups import PER_SECOND, Group, owned, resumed_at_committed
-from programs import Fault, Skip, wait_until
+from groups import PER_SECOND, Group, last_reader, owned, read_on_at, resumed_at_committed, taken_over
+from programs import Fault, Program, Skip, wait_until
 
 AT_ONCE = 10
 PARTITIONS = 3
+# Long enough for all members to be heard again after the broker has come back, and short enough to wait for.
+SESSION_MS = 10_000
 # How long nobody listens: every client meets a refused connection, and its back-off.
 CLOSED_SECONDS = 2
 # So long after the port is open again a producer may tell of what it gave up while it was closed: a client that looks at its queues
-# now and then only; and of records that it was handed before, on a machine with much to do.
+# now and then only; and of records that it was handed before, on a machine with much to do. So long a member may tell of it too.
 SOON_SECONDS, LATE_SECONDS = 1, 10
 
 
 class Riders:
-    """A client's producer and two members of a group, before, during and after."""
+    """A client's producer and two members of a group, before, during and after: one of the two is killed too, and a third comes."""
 
     def __init__(self, matrix, client):
-        self.client = client
+        self.client, self.broker = client, matrix.broker
         self.group = Group(matrix, client, "restart", PARTITIONS, phase="restart")
         self.begun = time.monotonic()
         self.producer = self.group.producer()
-        self.members = [self.group.member(), self.group.member()]
         self.trouble = {}
+        self.lost = None
+        self.joins()
+        self.joins()
+
+    def joins(self):
+        self.group.member(session=SESSION_MS)
+
+    def alive(self):
+        return [member for member in self.group.everyone if member is not self.lost]
 
     def try_to(self, part, function):
         """What fails is said of the part (producer or group), and the part is left alone from then on."""
@@ -43,26 +55,70 @@ class Riders:
         self.try_to("producer", lambda: wait_until(90, f"{count} more records acked", lambda: len(self.acked()) >= target, [self.producer]))
         if "producer" not in self.trouble:
             mark = self.acked()[-1]
-            self.try_to("group", lambda: wait_until(90, f"record {mark} read", lambda: self.has_read(mark), self.members))
+            self.try_to("group", lambda: wait_until(90, f"record {mark} read", lambda: self.has_read(mark), self.alive()))
 
     def has_read(self, value):
-        return any(text.endswith(f" {value}") for member in self.members for text in member.said("record"))
+        return any(text.endswith(f" {value}") for member in self.group.everyone for text in member.said("record"))
 
     def settled(self):
         """Both members have something to read."""
-        ready = lambda: all(owned(member) for member in self.members)  # noqa: E731
-        told = lambda: f"two members share three partitions; they own {[sorted(owned(member) or ()) for member in self.members]}"  # noqa: E731
-        self.try_to("group", lambda: wait_until(60, told, ready, self.members))
+        ready = lambda: all(owned(member) for member in self.alive())  # noqa: E731
+        told = lambda: f"two members share three partitions; they own {[sorted(owned(member) or ()) for member in self.alive()]}"  # noqa: E731
+        self.try_to("group", lambda: wait_until(60, told, ready, self.alive()))
 
-    def end(self):
+    def chooses(self):
+        """Who is to be lost: the member that reads at the moment, when the broker has a commit of it."""
+        self.lost = last_reader(self.group.everyone)
+        for _ in range(300):
+            self.left, self.before = owned(self.lost) or set(), self.group.committed()
+            if any(map(self.before.get, self.left)):
+                return
+            time.sleep(0.1)
+        raise Fault(f"nothing of {sorted(self.left)} is committed in 30 s; {self.lost.tail()}")
+
+    def loses(self):
+        """While the port is closed, so that nothing is committed behind the matrix's back."""
+        self.lost.signal(signal.SIGKILL)
+        self.lost.ends(10)
+        self.mark = Program.order
+
+    def comes_back(self):
+        """The broker has the commits of the member that was lost, before anyone takes its partitions over: no session has run out yet."""
+        said = [(word, *map(int, text.split())) for word in ("committing", "committed") for text in self.lost.said(word)]
+        bounds = {}
+        for part in self.left:
+            least = max([self.before.get(part, 0), *(at for word, of, at in said if (word, of) == ("committed", part))])
+            bounds[part] = least, max([least, *(at for _, of, at in said if of == part)]) if said else math.inf
+        self.kept = self.group.committed()
+        for part, (least, most) in bounds.items():
+            if not least <= self.kept.get(part, 0) <= most:
+                raise Fault(f"partition {part} was committed at {least} before the broker was killed, and is at {self.kept.get(part)} after it")
+        self.joins()
+
+    def taken_over(self):
+        return taken_over(self.alive(), self.left, self.mark)
+
+    def end(self, closed, opened):
+        told = lambda: f"one of {sorted(self.left)} read on from its committed offset, of {self.kept}"  # noqa: E731
+        self.try_to("group", lambda: wait_until(90, told, lambda: any(map(self.kept.get, self.taken_over())), self.alive()))
         self.try_to("producer", lambda: self.producer.closes(60))
         acked = set(self.acked())
-        unread = lambda: acked - {int(text.split()[2]) for member in self.members for text in member.said("record")}  # noqa: E731
-        self.try_to("group", lambda: wait_until(90, f"all of {len(acked)} acked records read", lambda: not unread(), self.members))
+        self.try_to("producer", lambda: self.all_there(acked))
+        unread = lambda: acked - {int(text.split()[2]) for member in self.group.everyone for text in member.said("record")}  # noqa: E731
+        self.try_to("group", lambda: wait_until(90, f"all of {len(acked)} acked records read", lambda: not unread(), self.alive()))
         if self.trouble.get("group") and unread() and not isinstance(self.trouble["group"], Skip):
             self.trouble["group"] = Fault(f"{self.trouble['group']}; {len(unread())} of {len(acked)} acked records were not read")
-        self.try_to("group", lambda: resumed_at_committed(self.members))
-        self.try_to("group", self.group.close)
+        self.try_to("group", lambda: read_on_at(self.kept, self.taken_over()))
+        self.try_to("group", lambda: resumed_at_committed(self.group.everyone))
+        # Who was there when the broker went away tells of it; who came after it has nothing to tell.
+        away = lambda member, line: member in self.group.everyone[:2] and closed <= line.at <= opened + LATE_SECONDS  # noqa: E731
+        self.try_to("group", lambda: self.group.close(away))
+
+    def all_there(self, acked):
+        """Nothing acked is lost: read back from the broker, by no client."""
+        missing = sorted(acked - set(self.broker.values(self.group.topic, PARTITIONS)))
+        if missing:
+            raise Fault(f"{len(missing)} of {len(acked)} acked records are not in the topic: {missing[:5]}")
 
     def producer_evidence(self, closed, opened):
         """Errors count as faults unless they came of retries that were used up while the port was closed."""
@@ -83,7 +139,8 @@ class Riders:
     def group_evidence(self):
         if "group" in self.trouble:
             raise self.trouble["group"]
-        return f"{sum(len(member.said('record')) for member in self.members)} records read, {len(set(self.acked()))} acked"
+        at = ", ".join(f"{part} at {offset}" for part, offset in sorted(self.taken_over().items()))
+        return f"{sum(len(member.said('record')) for member in self.group.everyone)} records read, {len(set(self.acked()))} acked; of the member that was killed {at}"
 
 
 def ride(matrix, clients, first_try):
@@ -93,17 +150,25 @@ def ride(matrix, clients, first_try):
         rider.settled()
     for rider in riders:
         rider.flow(50)
+    for rider in riders:
+        rider.try_to("group", rider.chooses)
     closed = time.monotonic()
     matrix.broker.ask("kill")
     time.sleep(CLOSED_SECONDS)
+    for rider in riders:
+        rider.try_to("group", rider.loses)
     matrix.broker.ask("start")
     opened = time.monotonic()
+    for rider in riders:
+        rider.try_to("group", rider.comes_back)
+    for rider in riders:
+        rider.settled()
     for rider in riders:
         rider.flow(100)
     failed = {}
     for rider in riders:
         begun = time.monotonic()
-        rider.end()
+        rider.end(closed, opened)
         for case, evidence in (("restart.producer", lambda: rider.producer_evidence(closed, opened)), ("restart.group", rider.group_evidence)):
             before = first_try.get(rider.client, {})
             if not matrix.wants(case) or before and case not in before:
@@ -112,8 +177,8 @@ def ride(matrix, clients, first_try):
             if outcome == "FAIL" and matrix.again and not before and not matrix.as_with_kafka(rider.client, case, detail):
                 failed.setdefault(rider.client, {})[case] = detail
                 continue
-            if outcome == "ok" and case in before:
-                detail += f" -- at the second try; the first: {before[case]}"
+            if before:
+                detail = matrix.at_second_try(rider.client, case, outcome, detail, before[case])
             matrix.result(rider.client, case, outcome, detail, time.monotonic() - begun)
         rider.group.__exit__()
         rider.producer.ends(0)

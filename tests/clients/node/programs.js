@@ -25,12 +25,14 @@ const tell = {
   error(error) {
     say(`error ${text(error)}`)
   },
-  /** Commits the offset behind what was handed over. */
-  async commit(partition, offset, commit) {
+  /** Commits the offset behind what was handed over; not every library tells when that is acked. */
+  async commit(partition, offset, commit, tellsOfAcks = true) {
     say(`committing ${partition} ${offset}`)
     try {
       await commit()
-      say(`committed ${partition} ${offset}`)
+      if (tellsOfAcks) {
+        say(`committed ${partition} ${offset}`)
+      }
     } catch (error) {
       say(`error ${text(error)}`)
     }

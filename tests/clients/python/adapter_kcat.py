@@ -70,7 +70,8 @@ class Run:
     """A kcat that goes on reading."""
 
     def __init__(self, command, heard=None):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        # Killed with the program that started it, as one that is a client by itself.
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self.records, self.heard = queue.Queue(), heard
         self.threads = [threading.Thread(target=of, daemon=True) for of in (self._read, self._listen)]
         for thread in self.threads:

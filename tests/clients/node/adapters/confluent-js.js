@@ -124,7 +124,8 @@ async function member(group, topic, { session, instance, assignor }, tell) {
         resolveOffset(one.offset)
       }
       const next = Number(batch.lastOffset()) + 1
-      await tell.commit(batch.partition, next, () => running.commitOffsets([{ topic, partition: batch.partition, offset: String(next) }]))
+      // Its promise is kept when the commit is on its way: kafka-consumer.cc, Commit, calls commitAsync.
+      await tell.commit(batch.partition, next, () => running.commitOffsets([{ topic, partition: batch.partition, offset: String(next) }]), false)
     }
   })
   return { close: () => running.disconnect() }
