@@ -14,7 +14,7 @@ SESSION_MS = 6_000
 PER_SECOND = 100
 # By how much what one member says may be heard later than what another says after it.
 LATE_SECONDS = 5
-REBALANCING = re.compile("rebalanc", re.IGNORECASE)
+REBALANCING = re.compile("rebalanc|generation", re.IGNORECASE)
 
 
 def numbers(names):
@@ -132,15 +132,17 @@ def read_on_at(committed, first):
 
 def errors(member):
     """What it told of errors; but not of a commit that came into a rebalance, which every library tells its program when the partitions
-    are no longer its own: it is assigned anew behind it."""
-    found = []
+    are no longer its own: the next that it says is that it is assigned anew, not that another commit was acked."""
+    found, waiting = [], []
     for line in member.lines:
         word = line.text.split(" ", 1)[0]
-        if word == "assigned":
-            found = [error for error in found if not REBALANCING.search(error.text)]
-        elif word == "error":
-            found.append(line)
-    return found
+        if word == "error":
+            (waiting if REBALANCING.search(line.text) else found).append(line)
+        elif word == "committed":
+            found, waiting = found + waiting, []
+        elif word == "assigned":
+            waiting = []
+    return found + waiting
 
 
 class Group:
