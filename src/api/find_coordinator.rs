@@ -13,10 +13,11 @@ use crate::wire::message::Response;
 use crate::wire::message::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 
 /// `CoordinatorType.GROUP` and `TRANSACTION`. The latter is answered too, as Kafka does before any transaction has begun: a
-/// producer then meets what is not served at InitProducerId, with an error that says so. `SHARE` (2) is refused, as by a Kafka
+/// producer then meets what is not served at InitProducerId, with an error that says so. `SHARE` is refused, as by a Kafka
 /// whose share coordinator is off.
 const KEY_TYPES: std::ops::RangeInclusive<i8> = GROUP..=1;
 const GROUP: i8 = 0;
+const SHARE: i8 = 2;
 
 /// Answers at once: the topic that the first question makes is only there to be seen.
 pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request: FindCoordinatorRequest) {
@@ -35,7 +36,11 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
             ..FindCoordinatorResponse::default()
         }
     } else {
-        let coordinators = request.coordinator_keys.into_iter().map(|key| coordinator(&call, found, key)).collect();
+        let mut coordinators: Vec<Coordinator> = request.coordinator_keys.into_iter().map(|key| coordinator(&call, found, key)).collect();
+        if request.key_type == SHARE {
+            // Kafka knows this type, and looks at each key by itself, which leaves no message.
+            coordinators.iter_mut().for_each(|one| one.error_message = Some(Text::default()));
+        }
         FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() }
     };
     fx.reply(call.to, Response::FindCoordinator(response));
@@ -105,6 +110,8 @@ mod tests {
             assert_eq!(find(1, key_type).error_code, ErrorCode::INVALID_REQUEST);
             let found = find(6, key_type).coordinators;
             assert!(found.iter().all(|one| one.error_code == ErrorCode::INVALID_REQUEST && one.node_id == -1 && one.host.is_empty()));
+            let says_why = key_type != 2;
+            assert!(found.iter().all(|one| one.error_message.as_deref().is_some_and(|message| message.is_empty() != says_why)));
         }
     }
 }

@@ -13,12 +13,16 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::message::Response;
 use crate::wire::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
+/// transaction.max.timeout.ms: the longest time that a transaction may take.
+const TRANSACTION_TIMEOUT_MS_MAX: i32 = 900_000;
+
 /// Hands out the next id.
 pub fn handle(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: InitProducerIdRequest) {
     let error_code = if request.transactional_id.as_deref().is_some_and(str::is_empty) {
         ErrorCode::INVALID_REQUEST
     } else if request.transactional_id.is_some() {
-        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        let is_possible = (1..=TRANSACTION_TIMEOUT_MS_MAX).contains(&request.transaction_timeout_ms);
+        if is_possible { ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED } else { ErrorCode::INVALID_TRANSACTION_TIMEOUT }
     } else if (request.producer_id == -1) != (request.producer_epoch == -1) {
         ErrorCode::INVALID_REQUEST
     } else if state.read_only {
@@ -51,8 +55,17 @@ mod tests {
     #[test]
     fn an_empty_transactional_id_is_malformed_and_others_are_refused() {
         let mut world = World::new();
-        for (id, code) in [("", ErrorCode::INVALID_REQUEST), ("t", ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)] {
-            let request = InitProducerIdRequest { transactional_id: Some(Text::from(id)), ..plain() };
+        let (refused, impossible) = (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, ErrorCode::INVALID_TRANSACTION_TIMEOUT);
+        for (id, transaction_timeout_ms, code) in [
+            ("", 60_000, ErrorCode::INVALID_REQUEST),
+            ("", 0, ErrorCode::INVALID_REQUEST),
+            ("t", 1, refused),
+            ("t", 900_000, refused),
+            ("t", 0, impossible),
+            ("t", -1, impossible),
+            ("t", 900_001, impossible),
+        ] {
+            let request = InitProducerIdRequest { transactional_id: Some(Text::from(id)), transaction_timeout_ms, ..plain() };
             assert_eq!(init(&mut world, request), (code, -1, -1));
         }
     }
@@ -74,7 +87,7 @@ mod tests {
         let mut world = World::new();
         let half = InitProducerIdRequest { producer_id: 1, ..plain() };
         assert_eq!(init(&mut world, half), (ErrorCode::INVALID_REQUEST, -1, -1));
-        let transactional = InitProducerIdRequest { transactional_id: Some(Text::from("t")), ..plain() };
+        let transactional = InitProducerIdRequest { transactional_id: Some(Text::from("t")), transaction_timeout_ms: 60_000, ..plain() };
         assert_eq!(init(&mut world, transactional), (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1, -1));
         world.state.read_only = true;
         assert_eq!(init(&mut world, plain()), (ErrorCode::COORDINATOR_NOT_AVAILABLE, -1, -1));

@@ -36,20 +36,18 @@ pub fn handle(state: &mut State, fx: &mut Effects, now: Now, call: Call, request
         topics.push(OffsetDeleteResponseTopic { name: asked.name, partitions });
     }
     let mut response = OffsetDeleteResponse { topics, ..OffsetDeleteResponse::default() };
-    // As in Kafka, the group is not even looked at when there is nothing to delete.
-    if !parts.is_empty() {
-        let (groups, mut turn) = state.group_turn(fx, now);
-        match groups.delete_offsets(&mut turn, &request.group_id, &parts) {
-            Ok((errors, plan)) => {
-                after = after.max(plan);
-                for ((topic, partition), error_code) in places.into_iter().zip(errors) {
-                    response.topics[topic].partitions[partition].error_code = error_code;
-                }
+    // As in Kafka, the group is looked at though there may be nothing to delete.
+    let (groups, mut turn) = state.group_turn(fx, now);
+    match groups.delete_offsets(&mut turn, &request.group_id, &parts) {
+        Ok((errors, plan)) => {
+            after = after.max(plan);
+            for ((topic, partition), error_code) in places.into_iter().zip(errors) {
+                response.topics[topic].partitions[partition].error_code = error_code;
             }
-            Err((error_code, plan)) => {
-                after = after.max(plan);
-                response = OffsetDeleteResponse { error_code, ..OffsetDeleteResponse::default() };
-            }
+        }
+        Err((error_code, plan)) => {
+            after = after.max(plan);
+            response = OffsetDeleteResponse { error_code, ..OffsetDeleteResponse::default() };
         }
     }
     fx.reply_after(call.to, after, Response::OffsetDelete(response));
@@ -89,12 +87,21 @@ mod tests {
         let mut world = World::new();
         world.create(&[wanted("t", 2, &[])]);
         world.commit_offset("g", "t", 5);
+        assert_eq!(topics_told(&mut world, &["t", "none"]), ["none"], "without partitions");
+        assert_eq!(ask(&mut world, "g", &[("none", &[0])]).0, 0);
         let told = ask(&mut world, "g", &[("none", &[0]), ("t", &[0, 1, 2])]);
         let expected = [("none", 0, 3), ("t", 0, 0), ("t", 1, 0), ("t", 2, 3)].map(|(name, index, code)| (name.to_owned(), index, code));
         assert_eq!(told, (0, expected.to_vec()));
         assert_eq!(ask(&mut world, "g", &[("t", &[0])]), (69, vec![]), "a group that only committed goes with its last offset");
-        assert_eq!(ask(&mut world, "", &[("t", &[0])]), (24, vec![]));
-        assert_eq!(topics_told(&mut world, &["t", "none"]), ["none"], "without partitions");
-        assert_eq!(ask(&mut world, "g", &[("none", &[0])]).0, 0);
+    }
+
+    #[test]
+    fn the_group_is_looked_at_first() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        for topics in [&[][..], &[("none", &[0][..])], &[("t", &[7])], &[("t", &[0])]] {
+            assert_eq!(ask(&mut world, "g", topics), (69, vec![]));
+            assert_eq!(ask(&mut world, "", topics), (24, vec![]));
+        }
     }
 }

@@ -122,7 +122,8 @@ pub fn list_reassignments(_state: &mut State, fx: &mut Effects, _now: Now, call:
 
 /// Answers once everything that is told is on disk: what shall lie in the one directory lies there already.
 pub fn alter_log_dirs(state: &mut State, fx: &mut Effects, _now: Now, call: Call, request: AlterReplicaLogDirsRequest) {
-    let mut results: BTreeMap<Text, Vec<AlterReplicaLogDirPartitionResult>> = BTreeMap::new();
+    // Of a partition that shall lie in two directories the last wish counts, as in Kafka's map.
+    let mut results: BTreeMap<Text, BTreeMap<i32, ErrorCode>> = BTreeMap::new();
     for dir in request.dirs {
         for topic in dir.topics {
             let place = |partition_index: i32| {
@@ -132,12 +133,19 @@ pub fn alter_log_dirs(state: &mut State, fx: &mut Effects, _now: Now, call: Call
                     None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
                     Some(_) => ErrorCode::NONE,
                 };
-                AlterReplicaLogDirPartitionResult { partition_index, error_code }
+                (partition_index, error_code)
             };
             results.entry(topic.name.clone()).or_default().extend(topic.partitions.into_iter().map(place));
         }
     }
-    let results = results.into_iter().map(|(topic_name, partitions)| AlterReplicaLogDirTopicResult { topic_name, partitions }).collect();
+    let told = |(partition_index, error_code)| AlterReplicaLogDirPartitionResult { partition_index, error_code };
+    let results = results
+        .into_iter()
+        .map(|(topic_name, partitions)| AlterReplicaLogDirTopicResult {
+            topic_name,
+            partitions: partitions.into_iter().map(told).collect(),
+        })
+        .collect();
     let response = AlterReplicaLogDirsResponse { results, ..AlterReplicaLogDirsResponse::default() };
     fx.reply_after(call.to, state.topics.listing(), Response::AlterReplicaLogDirs(response));
 }
@@ -206,5 +214,11 @@ mod tests {
         let response = answer!(world, AlterReplicaLogDirs);
         let codes: Vec<i16> = response.results.iter().flat_map(|topic| topic.partitions.iter().map(|one| one.error_code.0)).collect();
         assert_eq!(codes, [0, 3, 57, 57]);
+        let to = |path: &str| AlterReplicaLogDir { path: path.into(), topics: vec![topic("t")] };
+        let dirs = vec![to("/other"), to("/data")];
+        alter_log_dirs(&mut world.state, &mut world.fx, world.now, call(2), AlterReplicaLogDirsRequest { dirs });
+        let results = answer!(world, AlterReplicaLogDirs).results;
+        let told: Vec<_> = results[0].partitions.iter().map(|one| (one.partition_index, one.error_code.0)).collect();
+        assert_eq!((results.len(), told), (1, vec![(0, 0), (1, 3)]), "the last wish counts");
     }
 }

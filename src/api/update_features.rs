@@ -31,7 +31,8 @@ pub fn handle(_state: &mut State, fx: &mut Effects, _now: Now, call: Call, reque
         if call.api_version < 2 {
             response.results.push(UpdatableFeatureResult {
                 feature: update.feature.clone(),
-                error_message: None,
+                // As in Kafka, which has no message of no error.
+                error_message: Some(Text::from_static("NONE")),
                 ..UpdatableFeatureResult::default()
             });
         }
@@ -86,6 +87,10 @@ mod tests {
         assert!(refused.error_message.unwrap().ends_with("Local controller 1 only supports versions 7-30"));
         assert!(ask(1, &[("metadata.version", 7)]).error_message.unwrap().contains("Can't downgrade"));
         assert!(ask(1, &[("metadata.version", -5)]).error_message.unwrap().contains("cannot be less than 0"));
-        assert_eq!(ask(1, &[("metadata.version", METADATA_VERSION_LEVEL)]).results[0].feature, "metadata.version");
+        let taken = ask(1, &[("metadata.version", METADATA_VERSION_LEVEL)]).results.remove(0);
+        assert_eq!(
+            (taken.feature.as_str(), taken.error_code, taken.error_message.as_deref()),
+            ("metadata.version", ErrorCode::NONE, Some("NONE"))
+        );
     }
 }

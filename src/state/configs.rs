@@ -17,6 +17,8 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// max.message.bytes.
     pub max_message_bytes: i32,
+    /// segment.bytes: no batch is larger, though logs are not kept in segments.
+    pub segment_bytes: i32,
     /// compression.type where it is not "producer": how batches are stored.
     pub codec: Option<Codec>,
     /// message.timestamp.type is LogAppendTime.
@@ -75,6 +77,7 @@ impl LogConfig {
             retention_ms: number("retention.ms"),
             retention_bytes: number("retention.bytes"),
             max_message_bytes: number("max.message.bytes") as i32,
+            segment_bytes: number("segment.bytes") as i32,
             codec: codec_of(&value("compression.type")),
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
@@ -187,6 +190,7 @@ mod tests {
             retention_ms: 86_400_000,
             retention_bytes: -1,
             max_message_bytes: 1_048_588,
+            segment_bytes: 1_073_741_824,
             codec: None,
             log_append_time: false,
             timestamp_before_max_ms: i64::MAX,
@@ -209,11 +213,13 @@ mod tests {
             ("message.timestamp.type", "LogAppendTime"),
             ("retention.bytes", "6"),
             ("retention.ms", "5"),
+            ("segment.bytes", "2000000"),
         ]);
         let expected = LogConfig {
             retention_ms: 5,
             retention_bytes: 6,
             max_message_bytes: 10,
+            segment_bytes: 2_000_000,
             codec: Some(Codec::None),
             log_append_time: true,
             timestamp_before_max_ms: 4,

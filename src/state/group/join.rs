@@ -202,7 +202,7 @@ impl Group {
         };
         if current {
             self.tell_generation(member_id);
-            turn.fx.reply(caller.to, Response::JoinGroup(self.join_answer(member_id)));
+            turn.fx.reply(caller.to, Response::JoinGroup(self.join_answer(caller.api_version, member_id)));
             return None;
         }
         let reason = format!("member {member_id:?} rejoins: {:?}", join.reason());
@@ -280,7 +280,7 @@ impl Group {
         self.tell_generation(member_id);
         self.write_row(turn);
         self.note_wait(member_id, self.changed_in);
-        let mut answer = self.join_answer(member_id);
+        let mut answer = self.join_answer(caller.api_version, member_id);
         if caller.api_version >= 9 {
             // KIP-814: a leader learns of the members, and leaves the assignment as it is.
             answer.skip_assignment = self.is_leader(member_id);
@@ -308,8 +308,9 @@ impl Group {
         }
     }
 
-    /// The present generation, as this member may see it: the leader gets all members with their metadata.
-    pub(super) fn join_answer(&self, member_id: &Text) -> JoinGroupResponse {
+    /// The present generation, as this member may see it: the leader gets all members with their metadata. As in Kafka, where the
+    /// protocol may be null one without a name is.
+    pub(super) fn join_answer(&self, api_version: i16, member_id: &Text) -> JoinGroupResponse {
         let as_seen = |member: &Member| JoinGroupResponseMember {
             member_id: member.id.clone(),
             group_instance_id: member.instance_id.clone(),
@@ -318,7 +319,7 @@ impl Group {
         JoinGroupResponse {
             generation_id: self.generation,
             protocol_type: self.protocol_type.clone(),
-            protocol_name: Some(self.protocol()),
+            protocol_name: Some(self.protocol()).filter(|name| api_version < 7 || !name.is_empty()),
             leader: self.leader.clone().unwrap_or_default(),
             member_id: member_id.clone(),
             members: if self.is_leader(member_id) { self.members.values().map(as_seen).collect() } else { Vec::new() },
@@ -372,6 +373,17 @@ mod tests {
         let mut world = World::new();
         let to = world.join(&Client { version: 6, group: Text::default(), ..client(1) });
         assert_eq!(world.join_answer(to).protocol_name, Some(Text::default()));
+    }
+
+    #[test]
+    fn new_versions_hear_of_no_protocol_without_a_name() {
+        for (version, told) in [(6, Some(Text::default())), (7, None)] {
+            let mut world = World::new();
+            let mut a = Client { version, protocols: vec![("", "a")], ..client(1) };
+            let to = world.enter(&mut a);
+            world.pass(0);
+            assert_eq!(world.joined(&mut a, to).protocol_name, told);
+        }
     }
 
     #[test]

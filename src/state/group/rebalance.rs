@@ -114,8 +114,8 @@ impl Group {
             if parked.is_some() {
                 self.tell_generation(&id);
             }
-            if let Some(to) = parked.and_then(|parked| parked.to) {
-                turn.fx.reply(to, Response::JoinGroup(self.join_answer(&id)));
+            if let Some((to, api_version)) = parked.and_then(|parked| Some((parked.to?, parked.api_version))) {
+                turn.fx.reply(to, Response::JoinGroup(self.join_answer(api_version, &id)));
             }
             turn.timers.cancel(&Timer::NewMember(self.id.clone(), id.clone()));
             self.refresh_session(turn, &id);

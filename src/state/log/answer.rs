@@ -125,10 +125,7 @@ impl<'a> Sheet<'a> {
             Look::Error(error_code) => {
                 data.error_code = error_code;
                 // As in Kafka, what is refused without a look at its log has the schema's default, an empty list, whatever was asked.
-                let is_unknown = matches!(
-                    error_code,
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::INCONSISTENT_TOPIC_ID
-                );
+                let is_unknown = matches!(error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID);
                 data.aborted_transactions = is_unknown.then(Vec::new);
                 return (data, None);
             }

@@ -217,13 +217,17 @@ impl Partition {
             });
         }
         self.check(&batch, terms.config, terms.read_only, now)?;
-        if let Verdict::Refused(error_code) = verdict {
-            return Err(self.rejection(error_code));
-        }
         let batch = match terms.config.codec {
             Some(codec) => compressed_anew(batch, codec, terms.config)?,
             None => batch,
         };
+        // As in Kafka what is stored must fit, and sequences are looked at last.
+        if exceeds(&batch, terms.config.segment_bytes) {
+            return Err(Box::new(Rejection::code(ErrorCode::RECORD_LIST_TOO_LARGE)));
+        }
+        if let Verdict::Refused(error_code) = verdict {
+            return Err(self.rejection(error_code));
+        }
         let log_append_time_ms = if terms.config.log_append_time { now.wall_ms } else { -1 };
         let batch = if terms.config.log_append_time { batch.with_log_append_time(now.wall_ms) } else { batch.with_create_time() };
         let row = self.row_of(batch);
@@ -272,7 +276,7 @@ impl Partition {
     }
 
     fn check_against_config(&self, batch: &CheckedBatch, config: &LogConfig, now: Now) -> Result<(), Box<Rejection>> {
-        if batch.size() > usize::try_from(config.max_message_bytes).unwrap_or_default() {
+        if exceeds(batch, config.max_message_bytes) {
             return Err(Box::new(Rejection::code(ErrorCode::MESSAGE_TOO_LARGE)));
         }
         let bad_keys = config.compacted && batch.has_null_key();
@@ -346,8 +350,12 @@ impl Partition {
 /// The batch as its topic's compression.type wants it; what it grows to is bounded like what arrives.
 fn compressed_anew(batch: CheckedBatch, codec: Codec, config: &LogConfig) -> Result<CheckedBatch, Box<Rejection>> {
     let batch = batch.with_codec(codec);
-    let is_too_large = batch.size() > usize::try_from(config.max_message_bytes).unwrap_or_default();
-    if is_too_large { Err(Box::new(Rejection::code(ErrorCode::MESSAGE_TOO_LARGE))) } else { Ok(batch) }
+    if exceeds(&batch, config.max_message_bytes) { Err(Box::new(Rejection::code(ErrorCode::MESSAGE_TOO_LARGE))) } else { Ok(batch) }
+}
+
+/// Whether a batch has more bytes than these.
+fn exceeds(batch: &CheckedBatch, bytes_max: i32) -> bool {
+    batch.size() > usize::try_from(bytes_max).unwrap_or_default()
 }
 
 const NO_KEY: &str = "Compacted topic cannot accept message without key";
@@ -441,6 +449,35 @@ mod tests {
         rig.commit();
         let small = rig.created("s", 1, &[("max.message.bytes", &(size - 1).to_string())])[0];
         assert_eq!(refusal(&mut rig, small, plain(2)), Rejection::code(ErrorCode::MESSAGE_TOO_LARGE));
+    }
+
+    #[test]
+    fn a_batch_fits_into_a_segment_as_it_is_stored() {
+        let mut rig = Rig::new();
+        let holding = |bytes: usize, codec, seq| {
+            let mut builder = BatchBuilder::new(codec).producer(9, 0, seq);
+            builder.push(WALL_MS, Some(b"k"), Some(&vec![7; bytes]), &[]);
+            checked(builder)
+        };
+        let sized = |size: usize, seq| holding(size - (holding(1_048_000, Codec::None, 0).size() - 1_048_000), Codec::None, seq);
+        let (limits, size) = ([("segment.bytes", "1048576"), ("max.message.bytes", "1048600")], 1_048_576);
+        let part = rig.created("t", 1, &limits)[0];
+        assert_eq!(sized(size, 0).size(), size);
+        assert!(rig.append(part, sized(size, 0)).is_ok());
+        rig.commit();
+        let too_large = Rejection::code(ErrorCode::RECORD_LIST_TOO_LARGE);
+        assert_eq!(refusal(&mut rig, part, sized(size + 1, 1)), too_large);
+        assert_eq!(refusal(&mut rig, part, sized(size + 1, 7)), too_large, "before sequences");
+        assert_eq!(
+            refusal(&mut rig, part, sized(1_048_601, 1)),
+            Rejection::code(ErrorCode::MESSAGE_TOO_LARGE),
+            "after the size of a message"
+        );
+        let packing = rig.created("p", 1, &[("compression.type", "gzip"), limits[0], limits[1]])[0];
+        assert!(rig.append(packing, sized(size + 1, 0)).is_ok(), "packed it fits");
+        rig.commit();
+        let unpacking = rig.created("u", 1, &[("compression.type", "uncompressed"), limits[0], ("max.message.bytes", "3000000")])[0];
+        assert_eq!(refusal(&mut rig, unpacking, holding(2_000_000, Codec::Gzip, 0)), too_large, "unpacked it does not");
     }
 
     #[test]

@@ -417,6 +417,9 @@ mod tests {
             let request = incremental(if epoch == INITIAL_EPOCH { 0 } else { 77 }, epoch, by_ids(topics), &[]);
             let to = rig.fetch(0, request, |params| params.uses_ids = true);
             let answer = rig.answer(to).unwrap();
+            // As in Kafka, whose answer to what is not looked up is made by other hands.
+            let is_unlisted = |code| code == ErrorCode::NONE || code == ErrorCode::INCONSISTENT_TOPIC_ID;
+            assert!(entries(&answer).iter().all(|(_, data)| data.aborted_transactions.is_none() == is_unlisted(data.error_code)));
             entries(&answer).iter().map(|(_, data)| data.error_code).collect::<Vec<_>>()
         };
         assert_eq!(read(&mut rig, 0, &[("t", &[(0, 0)]), ("u", &[(0, 0)])]), [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_ID]);
