@@ -2,8 +2,11 @@
 //! what it should.
 
 use crate::compare::{Difference, Twins};
+use crate::content;
+use crate::errors;
 use crate::known::{Known, known};
 use crate::seeds::Seeds;
+use crate::times::Times;
 use monolog::wire::api_key::ApiKey;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +16,6 @@ use std::fmt::Write;
 const DISTINCT_MIN: usize = 1_500;
 /// Where the correlation id lies in a frame.
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
-/// APIs that Apache Kafka answers with an error whatever is asked, without an authorizer.
-const ALWAYS_REFUSED: &[ApiKey] = &[ApiKey::DescribeAcls, ApiKey::CreateAcls, ApiKey::DeleteAcls];
 
 /// A request as it was sent.
 pub struct Asked {
@@ -44,6 +45,7 @@ struct Count {
 #[derive(Default)]
 pub struct Book {
     twins: Twins,
+    times: Times,
     counts: BTreeMap<(ApiKey, i16), Count>,
     differing: Vec<(String, i16, String, Difference)>,
     /// The requests to be kept.
@@ -60,13 +62,15 @@ impl Book {
         let mut bytes = asked.frame.clone();
         bytes[CORRELATION_ID].fill(0);
         count.distinct.insert(bytes);
-        let mut errors = BTreeSet::new();
-        collect_errors(kafka, &mut errors);
-        let closed = kafka.get("connection").is_some();
-        count.closed += usize::from(closed);
-        count.good += usize::from(!closed && (errors.is_empty() || ALWAYS_REFUSED.contains(&asked.api)));
-        count.errors.extend(errors);
+        let content = content::of(asked.api, asked.version);
+        let shows = |answer: &Value| !is_lost(answer) && content.is_in(answer, &errors_of(answer));
+        count.closed += usize::from(is_lost(kafka));
+        count.good += usize::from(shows(kafka) && shows(monolog));
+        count.errors.extend(errors_of(kafka));
         self.seeds.offer(asked);
+        for (side, answer) in [kafka, monolog].into_iter().enumerate() {
+            self.broken.extend(self.times.note(side, asked.api.name(), answer));
+        }
         for mut difference in self.twins.differences(asked.api.name(), kafka, monolog) {
             for text in [&mut difference.kafka, &mut difference.monolog] {
                 *text = text.replace(&asked.stem, "STEM");
@@ -83,7 +87,7 @@ impl Book {
 
     /// The table of counts.
     pub fn counts(&self) -> String {
-        let mut text = String::from("API, version: requests, distinct ones, without error, closed; errors of Apache Kafka\n");
+        let mut text = String::from("API, version: requests, distinct ones, good and not empty, closed; errors of Apache Kafka\n");
         for ((api, version), count) in &self.counts {
             let errors = count.errors.iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
             let (distinct, requests) = (count.distinct.len(), count.requests);
@@ -120,6 +124,9 @@ impl Book {
             faults.extend(gone.map(|(row, _)| format!("listed in DIFFERENCES.md, and does not occur: {row}")));
             faults.extend(self.twins.unused().into_iter().map(|mask| format!("a mask that nothing was compared by: {mask}")));
             faults.extend(self.never_asked());
+            if self.times.again() == 0 {
+                faults.push("no time of a batch was told twice".to_owned());
+            }
             if self.distinct() < DISTINCT_MIN {
                 faults.push(format!("{} distinct requests, not {DISTINCT_MIN}", self.distinct()));
             }
@@ -135,18 +142,34 @@ impl Book {
             for version in api.row().min_decodable..=api.row().max {
                 let count = self.counts.get(&(api, version));
                 if count.is_none_or(|count| count.good == 0) {
-                    faults.push(format!("{api} {version}: no request that is answered without an error"));
+                    faults.push(format!("{api} {version}: no request whose answer has no error and is not empty"));
                 }
             }
             met.extend(self.counts.iter().filter(|((of, _), _)| *of == api).flat_map(|(_, count)| &count.errors));
-            let wanted = crate::errors::of(api).iter().filter(|code| !met.contains(*code));
+            let wanted = errors::of(api).iter().filter(|code| !met.contains(*code));
             faults.extend(wanted.map(|code| format!("{api}: Apache Kafka never answered with error {code}")));
+            let listed =
+                errors::OUT_OF_REACH.iter().filter(|(of, codes, _)| of.contains(&api) && codes.iter().any(|code| met.contains(code)));
+            faults.extend(
+                listed.map(|(_, codes, why)| format!("{api}: an error of {codes:?} was met, which is said to be impossible: {why}")),
+            );
         }
         faults
     }
 }
 
-/// The error codes of an answer, wherever they stand.
+/// Whether there is no answer, or none that can be read.
+fn is_lost(answer: &Value) -> bool {
+    ["connection", "undecodable", "bytes_after_the_end"].iter().any(|fault| answer.get(fault).is_some())
+}
+
+/// The error codes of an answer, wherever they stand, in their order.
+fn errors_of(answer: &Value) -> Vec<i64> {
+    let mut found = BTreeSet::new();
+    collect_errors(answer, &mut found);
+    found.into_iter().collect()
+}
+
 fn collect_errors(answer: &Value, found: &mut BTreeSet<i64>) {
     match answer {
         Value::Array(elements) => elements.iter().for_each(|element| collect_errors(element, found)),

@@ -5,6 +5,8 @@
 //! no schema knows and bytes after the end included.
 
 use crate::records;
+#[cfg(test)]
+use crate::schema::Versions;
 use crate::schema::{FieldSchema, MessageSchema};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -88,7 +90,8 @@ impl Writer {
     fn field(&self, field: &FieldSchema, value: &Value, out: &mut Vec<u8>) {
         let nullable_here = field.nullable.is_some_and(|versions| versions.contains(self.version));
         match value {
-            Value::Null if field.is_array || field.fields.is_empty() => self.len(None, width(field), out),
+            Value::Null if field.is_array => self.len(None, 4, out),
+            Value::Null if field.fields.is_empty() => self.len(None, width(field), out),
             Value::Null => out.push(0xff),
             Value::Array(elements) if field.is_array => {
                 self.len(Some(elements.len()), 4, out);
@@ -115,6 +118,7 @@ impl Writer {
             "int64" => out.extend(number().to_be_bytes()),
             "float64" => out.extend(value.as_f64().unwrap_or_default().to_be_bytes()),
             "uuid" => out.extend(uuid_of(&text())),
+            "string" | "bytes" | "records" if value.is_null() => self.len(None, width(field), out),
             "string" | "bytes" | "records" => {
                 let bytes = if field.kind == "string" { text().into_bytes() } else { bytes_of(&text()) };
                 self.len(Some(bytes.len()), width(field), out);
@@ -133,9 +137,29 @@ impl Writer {
     }
 }
 
-/// Bytes of a length that is not compact.
+/// Bytes of the length of a text or of bytes, where that is not compact. In front of an array are always 4.
 fn width(field: &FieldSchema) -> usize {
-    if field.kind == "string" && !field.is_array { 2 } else { 4 }
+    if field.kind == "string" { 2 } else { 4 }
+}
+
+#[test]
+fn texts_in_a_list_have_short_lengths() {
+    let names = FieldSchema {
+        name: "names".to_owned(),
+        kind: "string".to_owned(),
+        is_array: true,
+        versions: Versions { min: 0, max: 0 },
+        nullable: None,
+        tag: None,
+        default: None,
+        fields: Vec::new(),
+        in_response: false,
+    };
+    let list = serde_json::json!(["ab", null]);
+    let mut bytes = Vec::new();
+    Writer { version: 0, flexible: false }.field(&names, &list, &mut bytes);
+    assert_eq!(bytes, [0, 0, 0, 2, 0, 2, b'a', b'b', 0xff, 0xff]);
+    assert_eq!(Reader { rest: &bytes, version: 0, flexible: false }.field(&names), Ok(list));
 }
 
 fn default(field: &FieldSchema) -> Value {

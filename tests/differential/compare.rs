@@ -147,8 +147,11 @@ impl Twins {
                 shape(kafka) == shape(monolog) && self.are(kind, &left, &right)
             }
             Mask::Time => kafka == monolog || is_now(kafka) && is_now(monolog),
-            Mask::Size => kafka.is_i64() && monolog.is_i64() && kafka.as_i64().map(i64::signum) == monolog.as_i64().map(i64::signum),
-            Mask::Place => kafka.is_string() && monolog.is_string(),
+            Mask::Room => kafka.is_i64() && monolog.is_i64() && kafka.as_i64().map(i64::signum) == monolog.as_i64().map(i64::signum),
+            Mask::Place => {
+                let (left, right) = (plain(kafka), plain(monolog));
+                left.starts_with('/') && right.starts_with('/') && self.are("place", &left, &right)
+            }
         }
     }
 
@@ -188,7 +191,8 @@ fn shape(id: &Value) -> String {
     }
 }
 
-fn is_now(time: &Value) -> bool {
+/// Whether it is a time of this hour.
+pub fn is_now(time: &Value) -> bool {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     time.as_i64().is_some_and(|time| (now_ms - time).abs() < NOW_MS)
 }
@@ -232,6 +236,14 @@ mod tests {
         assert_eq!(differ(&format!("a-{}", uuid('d')), &format!("b-{}", uuid('e'))), 1);
         let produced = |time: i64| json!({ "responses": [{ "partition_responses": [{ "log_append_time_ms": time }] }] });
         assert_eq!(twins.differences("Produce", &produced(-1), &produced(1_000)).len(), 1);
+    }
+
+    #[test]
+    fn a_place_stands_for_a_place() {
+        let mut twins = Twins::default();
+        let lies_in = |dir: &str| json!({ "results": [{ "log_dir": dir }] });
+        let mut differ = |kafka, monolog| twins.differences("DescribeLogDirs", &lies_in(kafka), &lies_in(monolog)).len();
+        assert_eq!([differ("/a", "/b"), differ("/a", "/b"), differ("/a", "/c"), differ("/d", "/b"), differ("/e", "f")], [0, 0, 1, 1, 1]);
     }
 
     #[test]

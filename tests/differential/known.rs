@@ -32,14 +32,19 @@ pub fn known() -> Vec<Known> {
 impl Known {
     /// Whether this is the difference that it tells of.
     pub fn is(&self, api: &str, version: i16, case: &str, difference: &Difference) -> bool {
-        let texts = [
-            (self.api, api),
-            (self.case, case),
-            (self.field, &difference.field),
-            (self.kafka, &difference.kafka),
-            (self.monolog, &difference.monolog),
-        ];
-        covers(self.versions, version) && texts.iter().all(|(patterns, text)| patterns.split(" / ").any(|pattern| matches(pattern, text)))
+        let one_of = |patterns: &str, text: &str| patterns.split(" / ").any(|pattern| matches(pattern, text));
+        covers(self.versions, version) && one_of(self.api, api) && one_of(self.case, case) && self.has(difference)
+    }
+
+    /// Whether its alternatives have this difference: together in their order, where there are equally many of each.
+    fn has(&self, difference: &Difference) -> bool {
+        let columns = [(self.field, &difference.field), (self.kafka, &difference.kafka), (self.monolog, &difference.monolog)];
+        let fit = columns.map(|(patterns, text)| patterns.split(" / ").map(|pattern| matches(pattern, text)).collect::<Vec<_>>());
+        let [fields, kafka, monolog] = &fit;
+        if fields.len() == kafka.len() && kafka.len() == monolog.len() {
+            return (0..fields.len()).any(|at| fields[at] && kafka[at] && monolog[at]);
+        }
+        fit.iter().all(|column| column.contains(&true))
     }
 }
 
@@ -71,6 +76,18 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     last.map_or(rest.is_empty(), |end| rest.ends_with(end))
+}
+
+#[test]
+fn as_many_alternatives_of_each_belong_together() {
+    let row = |kafka, monolog| Known { api: "Fetch", versions: "all", case: "*", field: "a / b", kafka, monolog };
+    let is = |row: &Known, field: &str, kafka: &str, monolog: &str| {
+        row.is("Fetch", 4, "any", &Difference { field: field.to_owned(), kafka: kafka.to_owned(), monolog: monolog.to_owned() })
+    };
+    let paired = row("1 / 2", "3 / 4*");
+    assert!(is(&paired, "a", "1", "3") && is(&paired, "b", "2", "45"));
+    assert!(!is(&paired, "a", "2", "4") && !is(&paired, "a", "1", "4") && !is(&paired, "b", "1", "3"));
+    assert!(is(&row("1 / 2", "3"), "a", "2", "3"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod book;
 mod cases;
 mod codec;
 mod compare;
+mod content;
 mod errors;
 mod known;
 mod link;
@@ -17,6 +18,7 @@ mod run;
 #[expect(dead_code, reason = "tests/wire compares more of the schemas")]
 mod schema;
 mod seeds;
+mod times;
 
 use cases::Scenario;
 use run::{Run, World};

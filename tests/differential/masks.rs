@@ -7,15 +7,16 @@ pub enum Mask {
     /// An id: the same one of Apache Kafka always stands beside the same one of monolog, among all fields of this kind. Zero, -1, null
     /// and the empty text are compared as they are, and so is what stands around the uuid in a text.
     Id(&'static str),
-    /// Milliseconds since 1970: the same on both sides, or both of this hour.
+    /// Milliseconds since 1970: the same on both sides, or both of this hour. What a broker says of one batch more than once must
+    /// be one time: `times.rs`.
     Time,
-    /// Bytes on disk: none on both sides, or some on both.
-    Size,
-    /// Where things lie: a text on both sides.
+    /// Bytes that are free: none on both sides, or some on both.
+    Room,
+    /// Where things lie: absolute paths, the same one of Apache Kafka always beside the same one of monolog.
     Place,
 }
 
-use Mask::{Id, Place, Size, Time};
+use Mask::{Id, Place, Room, Time};
 
 /// API, path of the field without the numbers of arrays, mask.
 pub const MASKS: &[(&str, &str, Mask)] = &[
@@ -47,9 +48,7 @@ pub const MASKS: &[(&str, &str, Mask)] = &[
     ("LeaveGroup", "members.member_id", Id("member")),
     ("DescribeGroups", "groups.members.member_id", Id("member")),
     ("DescribeLogDirs", "results.log_dir", Place),
-    ("DescribeLogDirs", "results.total_bytes", Size),
-    ("DescribeLogDirs", "results.usable_bytes", Size),
-    ("DescribeLogDirs", "results.topics.partitions.partition_size", Size),
+    ("DescribeLogDirs", "results.usable_bytes", Room),
     ("DescribeQuorum", "nodes.listeners.port", Id("controller port")),
     ("DescribeQuorum", "topics.partitions.current_voters.replica_directory_id", Id("directory")),
     ("DescribeQuorum", "topics.partitions.current_voters.last_fetch_timestamp", Time),
@@ -80,7 +79,11 @@ pub const UNORDERED: &[Unordered] = &[
     list("OffsetFetch", "topics.partitions", "partition_index"),
     list("OffsetFetch", "groups.topics", "name"),
     list("OffsetFetch", "groups.topics.partitions", "partition_index"),
+    list("ListOffsets", "topics", "name"),
     list("ListOffsets", "topics.partitions", "partition_index"),
+    list("AlterReplicaLogDirs", "results", "topic_name"),
+    list("AlterReplicaLogDirs", "results.partitions", "partition_index"),
+    list("DeleteRecords", "topics.partitions", "partition_index"),
     list("ListConfigResources", "config_resources", "resource_type"),
     list("ElectLeaders", "replica_election_results", "topic"),
     list("Metadata", "topics", "name"),

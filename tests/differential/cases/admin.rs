@@ -101,6 +101,15 @@ fn move_dirs(run: &mut Run, version: i16) {
     ask("unknown topic", "{path: '/no/such', topics: [{name: dirs-nowhere, partitions: [0]}]}");
     ask("relative", "{path: here, topics: [{name: $t, partitions: [0]}]}");
     ask("no topics", "{path: '/no/such', topics: []}");
+    run.ask(ApiKey::DescribeLogDirs, 4, "where it lies", "{topics: [{topic: $t, partitions: [0]}]}");
+    run.keep("dir", "results.0.log_dir");
+    let mut ask = |name: &str, dirs: &str| run.ask(ApiKey::AlterReplicaLogDirs, version, name, &format!("{{dirs: [{dirs}]}}"));
+    ask("to where it lies", "{path: $dir, topics: [{name: $t, partitions: [0]}]}");
+    ask(
+        "what is unknown to where it would lie",
+        "{path: $dir, topics: [{name: $t, partitions: [7]}, {name: dirs-nowhere, partitions: [0]}]}",
+    );
+    ask("to both", "{path: $dir, topics: [{name: $t, partitions: [0]}]}, {path: '/no/such', topics: [{name: $t, partitions: [0]}]}");
 }
 
 fn elect(run: &mut Run, version: i16) {
@@ -237,6 +246,7 @@ fn features(run: &mut Run, version: i16) {
         );
     };
     ask("nothing", "");
+    ask("the level that there is", "{feature: metadata.version, max_version_level: 30}");
     ask("unknown feature", "{feature: no.such, max_version_level: 1}");
     ask("no feature", "{feature: '', max_version_level: 1}");
     ask("a level too high", "{feature: metadata.version, max_version_level: 999}");

@@ -14,6 +14,8 @@ pub fn scenarios() -> Vec<Scenario> {
         of("fetch", API, reads),
         of("fetch-odd", API, oddities),
         Scenario { versions: 7..=API.row().max, ..of("fetch-sessions", API, sessions) },
+        Scenario { versions: 7..=API.row().max, ..of("fetch-sessions-ids", API, mixed_sessions) },
+        Scenario { versions: 13..=API.row().max, ..of("fetch-sessions-replaced", API, replaced) },
         of("fetch-waits", API, waits),
     ]
 }
@@ -163,6 +165,43 @@ fn sessions(run: &mut Run, version: i16) {
     step("renewed", 0, &wish("t", 1, "1", ""));
     step("closed", -1, &wish("t", 1, "1", ""));
     step("after it was closed", 13, "");
+}
+
+/// A session of names is continued with ids, and one of ids with names.
+fn mixed_sessions(run: &mut Run, version: i16) {
+    run.topic("t", 1, "{}");
+    run.batch("three", &batch(&["a", "b", "c"]));
+    append(run, "t", 0, "three");
+    let other = if version < 13 { API.row().max } else { 12 };
+    let step = |run: &mut Run, version: i16, name: &str, session: &str, epoch: i32, topics: &str| {
+        ask(run, version, name, &format!("session_id: {session}, session_epoch: {epoch},"), topics);
+    };
+    step(run, version, "to be continued otherwise", "0", 0, &wish("t", 0, "0", ""));
+    run.keep("s", "session_id");
+    step(run, version, "continued", "$s", 1, "");
+    step(run, other, "with the other kind of topics", "$s", 2, &wish("t", 0, "1", ""));
+    step(run, other, "with the other kind and no topics", "$s", 2, "");
+    step(run, other, "with the other kind and a wrong epoch", "$s", 7, "");
+    step(run, version, "as before", "$s", 2, "");
+    step(run, other, "closed with the other kind", "$s", -1, &wish("t", 0, "1", ""));
+    step(run, version, "after that", "$s", 3, "");
+}
+
+/// The topic is deleted and made again while a session has the id of the first one.
+fn replaced(run: &mut Run, version: i16) {
+    run.topic("t", 1, "{}");
+    run.batch("three", &batch(&["a", "b", "c"]));
+    append(run, "t", 0, "three");
+    ask(run, version, "of a topic that will be another", "session_id: 0, session_epoch: 0,", &wish("t", 0, "0", ""));
+    run.keep("s", "session_id");
+    run.ask(ApiKey::DeleteTopics, 4, "to make it again", "{topic_names: [$t], timeout_ms: 30000}");
+    run.topic("t", 1, "{}");
+    append(run, "t", 0, "three");
+    let body = format!("{{max_wait_ms: 0, min_bytes: 1, topics: [{}]}}", wish("t", 0, "0", ""));
+    run.ask_until(API, version, "by its new id", &body, "responses.0.partitions.0.error_code", 0);
+    ask(run, version, "by the id of before", "session_id: $s, session_epoch: 1,", "");
+    ask(run, version, "by both", "session_id: $s, session_epoch: 2,", &wish("t", 0, "0", ""));
+    ask(run, version, "by both again", "session_id: $s, session_epoch: 3,", "");
 }
 
 fn waits(run: &mut Run, version: i16) {

@@ -9,6 +9,8 @@ mod fetch;
 mod groups;
 mod idempotence;
 mod metadata;
+mod odd;
+mod odd_groups;
 mod offsets;
 mod produce;
 mod retention;
@@ -45,6 +47,8 @@ pub fn all() -> Vec<Scenario> {
         metadata::scenarios(),
         configs::scenarios(),
         admin::scenarios(),
+        odd::scenarios(),
+        odd_groups::scenarios(),
         api_versions::scenarios(),
     ]
     .into_iter()
