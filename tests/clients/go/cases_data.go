@@ -195,8 +195,9 @@ func commitsResume(p play) string {
 func commitsMetadata(p play) string {
 	topic := p.prefix + "metadata"
 	p.send(ProducerOptions{}, numbered(topic, 10)...)
-	consumer := p.subscribed(topic, topic)
+	consumer := must(p.Consumer(ConsumerOptions{Group: topic, Reset: "earliest"}))
 	defer consumer.Close()
+	check(consumer.Subscribe(topic, func([]Place) {}, func([]Place) {}))
 	must(readOn(consumer, 10))
 	check(consumer.Commit(map[Place]Mark{{topic, 0}: {5, "a note"}}))
 	until("committed with its note", func() bool { return must(consumer.Committed(Place{topic, 0})) == Mark{5, "a note"} })

@@ -72,7 +72,7 @@ type segmentioProducer struct {
 
 func (s *segmentio) Producer(options ProducerOptions) (Producer, error) {
 	if options.Idempotent {
-		return nil, Impossible("it has no idempotent producer")
+		return nil, Impossible("its Writer has no idempotence")
 	}
 	producer := &segmentioProducer{}
 	var balancer kafka.Balancer = &kafka.RoundRobin{}

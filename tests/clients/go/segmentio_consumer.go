@@ -37,7 +37,7 @@ type segmentioRecord struct {
 
 func (s *segmentio) Consumer(options ConsumerOptions) (Consumer, error) {
 	if options.Instance != "" {
-		return nil, Impossible("it has no static members")
+		return nil, Impossible("its ConsumerGroup takes no id of an instance: no static members")
 	}
 	config := kafka.ConsumerGroupConfig{ID: options.Group, Brokers: []string{s.bootstrap}, StartOffset: kafka.FirstOffset, ErrorLogger: segmentioErrors}
 	config.SessionTimeout = time.Duration(options.SessionMs) * time.Millisecond
@@ -186,12 +186,14 @@ func (c *segmentioConsumer) Poll(wait time.Duration) ([]Record, error) {
 func (c *segmentioConsumer) Commit(marks map[Place]Mark) error {
 	for place, mark := range marks {
 		var err error
-		if mark.Metadata != "" {
-			return Impossible("its commits take no metadata")
-		}
-		if c.whole != nil {
+		switch {
+		case mark.Metadata != "" && c.current.generation != nil: // only the Client's call takes it, from a member that says who it is
+			err = c.lib.commit(c.group, c.current.generation.MemberID, int(c.current.generation.ID), map[Place]Mark{place: mark})
+		case mark.Metadata != "":
+			err = Impossible("a Reader's commits take no metadata")
+		case c.whole != nil:
 			err = c.whole.CommitMessages(background, kafka.Message{Topic: place.Topic, Partition: int(place.Partition), Offset: mark.Offset - 1})
-		} else {
+		default:
 			err = c.current.generation.CommitOffsets(map[string]map[int]int64{place.Topic: {int(place.Partition): mark.Offset}})
 		}
 		if err != nil {

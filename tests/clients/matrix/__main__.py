@@ -13,7 +13,7 @@ import groups
 import restart
 import report
 from broker import Broker
-from programs import Client, Fault, Matrix, Skip, cases, projects
+from programs import Client, Fault, Matrix, Skip, cases, projects, topics_for
 
 # Clients that are played with at the same time: most of their time is waiting.
 AT_ONCE = 4
@@ -53,9 +53,16 @@ def own_cases(matrix, client):
     """The cases that a client plays by itself, in one run of its program."""
     names = [case.name for case in matrix.cases if case.by == ("client" if client in matrix.players else client.name)]
     if names:
-        failed = matrix.collect(client, names, matrix.program(client, "cases", "cases", cases=names), again=matrix.again)
+        failed = matrix.collect(client, names, begun(matrix, client, names), again=matrix.again)
         if failed:
-            matrix.collect(client, list(failed), matrix.program(client, "cases", "cases", cases=list(failed), prefix="again-"), first=failed)
+            matrix.collect(client, list(failed), begun(matrix, client, list(failed), "again-"), first=failed)
+
+
+def begun(matrix, client, names, prefix=""):
+    """The client's program, with the topics there that it cannot make itself."""
+    for topic, partitions, configs in topics_for(client, names):
+        matrix.broker.create_topic(f"{client.name}-{prefix}{topic}", partitions, configs)
+    return matrix.program(client, "cases", "cases", cases=names, prefix=prefix)
 
 
 def second_address(matrix, client):

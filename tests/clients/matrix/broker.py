@@ -62,9 +62,10 @@ class Broker:
         if answer != "ok":
             raise SystemExit(f"the broker: {order}: {answer or 'no answer'}")
 
-    def create_topic(self, name, partitions):
+    def create_topic(self, name, partitions, configs=()):
         """Asked for by hand, so that a client that cannot make topics plays like the others; there when the broker shows it."""
-        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, 0) + struct.pack(">i?", 30_000, False)
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, len(configs))
+        body += b"".join(text(config) + text(value) for config, value in configs) + struct.pack(">i?", 30_000, False)
         answer = self.request(19, 2, body)
         error = struct.unpack(">h", answer[4 + 4 + 4 + 2 + len(name):][:2])[0]
         if error:

@@ -33,6 +33,12 @@ def cases():
     return [Case(*row.split("\t")) for row in rows if not row.startswith("#")]
 
 
+def topics_for(client, wanted):
+    """The topics of topics.tsv that cases of a client begin with: (name behind the prefix, partitions, [(config, value)])."""
+    rows = [row.split("\t") for row in (HERE / "topics.tsv").read_text().splitlines() if not row.startswith("#")]
+    return [(topic, int(partitions), [tuple(config.split("=")) for config in configs.split()]) for name, case, topic, partitions, configs in rows if name == client.name and case in wanted]
+
+
 def projects():
     """The projects with their clients: {project: [(name, title)]}."""
     found = {}

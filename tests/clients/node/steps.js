@@ -5,7 +5,7 @@
 //   without                       what of a record its API cannot say (see the protocol's WITHOUT)
 //   cannot                        { case: reason } of the cases that are impossible for it
 //   cannotMember(options)         the reason why it cannot be such a member
-//   aboutGroups                   what the report says of its groups
+//   aboutGroups aboutReset        what the report says of its groups, and of how their offsets are set back
 //   afterAll rangeIsError         how it answers a time behind all records, and a position out of range
 //   admin()                       calls of an admin client; see the adapters
 //   producer({ acks, codec, idempotent, partitioner })
@@ -13,6 +13,7 @@
 //   reader({ topic, group, from, onRecord, onError })
 //                                 a member of a group; onError(error, true) when nothing comes after it;
 //                                 seek(partition, offset), commit(topic, partition, offset, metadata), close()
+//   poller(topic)                 a consumer that is asked, where there is one: poll(ms) answers values; close()
 //   member(...)                   the loop of a plain program, see programs.js
 // Messages and records are { partition, offset, key, value, headers: [[name, value]], timestamp }, with Buffers and numbers.
 
@@ -102,8 +103,10 @@ export async function until(holds) {
 export async function newTopic(library, name, partitions = 1, configs = {}) {
   const topic = named(name)
   await withAdmin(library, async admin => {
-    await admin.create(topic, partitions, configs)
+    // KafkaJS waits for the topic itself, and gives up sooner than a busy Apache Kafka has it.
+    await admin.create(topic, partitions, configs).catch(error => require(codes(error).has(ERRORS.UnknownTopicOrPartition), text(error)))
     await until(() => admin.describe(topic).then(found => found.length === partitions, () => false))
+    await until(() => admin.ends(topic).then(found => found.length === partitions, () => false))
   })
   return topic
 }

@@ -1,4 +1,5 @@
-"""kcat, the command: a run of it for what is produced, a run that goes on for what is read. It has no calls for admins."""
+"""kcat, the command: a run of it for what is produced, a run that goes on for what is read. It has no calls for
+admins: the topics that its cases begin with are made by the matrix (../topics.tsv)."""
 
 import json
 import os
@@ -123,11 +124,16 @@ class Consumer(base.Consumer):
         self.bootstrap, self.group, self.properties, self.runs = bootstrap, group, properties, {}
 
     def assign(self, starts):
-        for place, start in starts.items():
-            self.runs[place] = self._follow(place, start)
+        """One partition, or all of a topic from the same place: that is how kcat is asked."""
+        if len(starts) > 1:
+            [topic], [start] = {topic for topic, _ in starts}, set(starts.values())
+            self.runs[topic] = self._follow([topic], start)
+        else:
+            for (topic, partition), start in starts.items():
+                self.runs[topic, partition] = self._follow([topic, "-p", str(partition)], start)
 
     def _follow(self, place, start):
-        flags = ["-C", "-b", self.bootstrap, "-t", place[0], "-p", str(place[1]), "-o", WHERE.get(start, str(start)), "-J", "-u", "-q"]
+        flags = ["-C", "-b", self.bootstrap, "-t", *place, "-o", WHERE.get(start, str(start)), "-J", "-u", "-q"]
         return Run(words(*flags, **self.properties))
 
     def seek(self, topic, partition, to):
@@ -145,7 +151,8 @@ class Consumer(base.Consumer):
         offset = self._query(topic, partition, ms)
         return None if offset < 0 else offset
 
-    def subscribe(self, topics, assigned, revoked):
+    def subscribe(self, topics, assigned, revoked, only=None):
+        """With `only`, it ends by itself after so many records, with the next one committed."""
         owned = set()
 
         def heard(line):
@@ -161,7 +168,8 @@ class Consumer(base.Consumer):
                 owned.difference_update(places)
                 revoked(places)
 
-        self.runs["group"] = Run(words("-G", self.group, "-b", self.bootstrap, "-J", "-u", "-E", *topics, **self.properties), heard)
+        ends = ["-c", str(only)] if only else []
+        self.runs["group"] = Run(words("-G", self.group, "-b", self.bootstrap, "-J", "-u", "-E", *ends, *topics, **self.properties), heard)
 
     def poll(self, seconds):
         if len(self.runs) == 1:
@@ -172,7 +180,7 @@ class Consumer(base.Consumer):
         return [record for run in self.runs.values() for record in iter(run.records.get, None)]
 
     def commit(self, offsets):
-        raise Impossible("it commits by itself, what it has printed")
+        raise Impossible("it commits by itself, what it has printed, without metadata")
 
     def close(self):
         for run in self.runs.values():
@@ -193,6 +201,11 @@ class Adapter(base.Library):
     def topics(self):
         run = subprocess.run(words("-L", "-J", "-b", self.bootstrap), capture_output=True, text=True)
         return [topic["topic"] for topic in json.loads(run.stdout)["topics"]]
+
+    def create_topic(self, name, partitions, configs):
+        """Those that a case begins with are there."""
+        if name not in self.topics():
+            raise Impossible("it has no call that creates topics")
 
     def producer(self, codec="none", acks=None, idempotent=None, murmur2=False):
         properties = {"compression_codec": None if codec == "none" else codec, "acks": acks, "enable_idempotence": "true" if idempotent else None}

@@ -44,6 +44,8 @@ class Producer:
 class Consumer:
     """poll(seconds) returns a list of records, empty when the time is up; it raises Failure."""
 
+    wanted = None  # so many records are waited for, where a consumer has to be told
+
     assign = impossible("assign")  # {(topic, partition): offset, "earliest" or "latest"}
     seek = impossible("seek")  # topic, partition, offset, "earliest" or "latest"
     ends = impossible("offsets of partitions")  # topic, partition -> (earliest, latest)
@@ -67,6 +69,9 @@ class Library:
     without_reading = ()
     codecs = CODECS
     sends_at_once = True  # else with flush()
+    chooses_partitions = True  # its producer sends where it is told
+    about_errors = ""  # what the report says of the errors of topics
+    cannot = {}  # why a case or a verb is impossible, where no call is missing
     commits = True  # whether a program says what is committed, and when
     describing_creates = False  # asked to describe a topic that is not there, its admin client lets the broker make it
     cluster = impossible("describe the cluster")  # -> (number of brokers, cluster id)

@@ -81,6 +81,7 @@ def difference(library, topic, wanted):
     consumer.assign({(topic["topic"], 0): "earliest"})
     got, deadline = [], time.monotonic() + 30
     while len(got) < len(wanted) and time.monotonic() < deadline:
+        consumer.wanted = len(wanted) - len(got)
         got += consumer.poll(1)
     consumer.close()
     if len(got) != len(wanted):

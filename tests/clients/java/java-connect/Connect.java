@@ -94,6 +94,6 @@ final class Connect {
     }
 
     public static void main(String[] args) throws Exception {
-        Client.alone(args, "Kafka Connect", "connect.files", Connect::files);
+        Client.alone(args, "Kafka Connect", "worker.files", Connect::files);
     }
 }

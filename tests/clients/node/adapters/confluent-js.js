@@ -1,10 +1,11 @@
-// @confluentinc/kafka-javascript, librdkafka with KafkaJS's interface.
+// @confluentinc/kafka-javascript, librdkafka with KafkaJS's interface; what only its older interface of callbacks has is asked for there.
 
 import { createRequire } from 'node:module'
-import { BOOTSTRAP } from '../steps.js'
+import { promisify } from 'node:util'
+import { BOOTSTRAP, someGroup } from '../steps.js'
 import { message, record } from './shapes.js'
 
-const { KafkaJS } = createRequire(import.meta.url)('@confluentinc/kafka-javascript')
+const { AdminClient, KafkaConsumer, KafkaJS } = createRequire(import.meta.url)('@confluentinc/kafka-javascript')
 const { Kafka, logLevel } = KafkaJS
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const STATES = { 3: 'STABLE', 5: 'EMPTY' } // ConsumerGroupStates
@@ -33,6 +34,7 @@ async function admin() {
       return partitions.map(p => ({ partition: p.partitionId, replicas: p.replicas.length }))
     },
     list: () => admin.listTopics(),
+    grow: (topic, count) => callbackAdmin((admin, done) => admin.createPartitions(topic, count, 10_000, done)),
     remove: topic => admin.deleteTopics({ topics: [topic] }),
     deleteRecords: (topic, offset) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] }),
     async ends(topic) {
@@ -46,6 +48,12 @@ async function admin() {
       const [{ partitions }] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return partitions.map(p => ({ offset: Number(p.offset), metadata: p.metadata }))
     },
+    async setCommitted(group, topic, offset) {
+      const consumer = await callbackConsumer(group)
+      consumer.assign([{ topic, partition: 0 }])
+      consumer.commitSync([{ topic, partition: 0, offset }])
+      await promisify(done => consumer.disconnect(done))()
+    },
     groups: async () => (await admin.listGroups()).groups.map(group => group.groupId),
     async group(id) {
       const [{ state, members }] = (await admin.describeGroups([id])).groups
@@ -57,6 +65,34 @@ async function admin() {
       return { state: STATES[state] ?? state, members: members.map(assigned) }
     },
     removeGroup: id => admin.deleteGroups([id])
+  }
+}
+
+async function callbackAdmin(ask) {
+  const admin = AdminClient.create({ 'bootstrap.servers': BOOTSTRAP })
+  try {
+    return await promisify(ask)(admin)
+  } finally {
+    admin.disconnect()
+  }
+}
+
+async function callbackConsumer(group) {
+  const consumer = new KafkaConsumer({ 'bootstrap.servers': BOOTSTRAP, 'group.id': group }, {})
+  await promisify(done => consumer.connect({}, done))()
+  return consumer
+}
+
+/** Its consumer of callbacks hands over what has come by the end of the time that it is given. */
+async function poller(topic) {
+  const consumer = await callbackConsumer(someGroup())
+  consumer.assign([{ topic, partition: 0, offset: 0 }])
+  return {
+    close: () => promisify(done => consumer.disconnect(done))(),
+    async poll(ms) {
+      consumer.setDefaultConsumeTimeout(ms)
+      return (await promisify(done => consumer.consume(1, done))()).map(({ value }) => value.toString())
+    }
   }
 }
 
@@ -131,16 +167,19 @@ async function member(group, topic, { session, instance, assignor }, tell) {
   return { close: () => running.disconnect() }
 }
 
-const NO_CALL = 'no call for it'
-
 export const library = {
   codecs: CODECS,
   without: ['empty-keys', 'empty-values', 'empty-headers'], // they are written as null
-  cannot: { 'commits.reset': NO_CALL, 'admin.configs': NO_CALL, 'admin.partitions': NO_CALL, 'admin.logdirs': NO_CALL },
+  cannot: {
+    'admin.configs': 'its admin clients have no call that describes or changes configs',
+    'admin.logdirs': 'its admin clients have no call that describes log directories'
+  },
+  aboutReset: 'its admin client has no call for it: a consumer that is no member commits it',
   afterAll: 10,
   cannotMember: () => null,
   admin,
   producer,
   reader,
+  poller,
   member
 }

@@ -133,7 +133,7 @@ async function member(group, topic, { session, assignor }, tell) {
 export const library = {
   codecs: Object.keys(CODECS),
   without: ['null-headers'],
-  cannot: { 'admin.logdirs': 'no call for it' },
+  cannot: { 'admin.logdirs': 'its admin client has no call that describes log directories' },
   afterAll: 10, // it answers the end where Kafka says that there is none
   cannotMember({ instance, assignor }) {
     if (instance) {

@@ -3,7 +3,7 @@
 import {
   Admin, Consumer, MessagesStreamFallbackModes, MessagesStreamModes, Producer, ProduceAcks, compatibilityPartitioner, compressionsAlgorithms
 } from '@platformatic/kafka'
-import { BOOTSTRAP } from '../steps.js'
+import { BOOTSTRAP, someGroup } from '../steps.js'
 
 const NONE = ['none', 'gzip', 'snappy', 'lz4', 'zstd'].filter(codec => !compressionsAlgorithms[codec].available)
 const TOPIC = 2 // ConfigResourceTypes.TOPIC
@@ -136,6 +136,23 @@ async function reader({ topic, group, from, offset, onRecord, onError }) {
   }
 }
 
+/** Its streams hand records to the program; fetch is the call that a program waits for. */
+async function poller(topic) {
+  const consumer = new Consumer({ ...base(), groupId: someGroup() })
+  const { brokers, topics } = await consumer.metadata({ topics: [topic] })
+  let next = 0n
+  return {
+    close: () => consumer.close(true),
+    async poll(maxWaitTime) {
+      const partition = { partition: 0, currentLeaderEpoch: -1, fetchOffset: next, lastFetchedEpoch: -1, partitionMaxBytes: 1_000_000 }
+      const { responses } = await consumer.fetch({ node: [...brokers.keys()][0], maxWaitTime, topics: [{ topicId: topics.get(topic).id, partitions: [partition] }] })
+      const records = responses.flatMap(r => r.partitions).flatMap(p => p.records ?? []).flatMap(batch => batch.records)
+      next += BigInt(records.length)
+      return records.map(({ value }) => value.toString())
+    }
+  }
+}
+
 async function member(group, topic, { session, instance }, tell) {
   const consumer = new Consumer({
     ...base(),
@@ -192,7 +209,7 @@ export const library = {
   codecs: Object.keys(compressionsAlgorithms).filter(codec => !NONE.includes(codec)),
   lacks: NONE.length ? `${NONE.join(' ')} is not in Node ${process.versions.node}` : '',
   without: [],
-  cannot: { 'commits.metadata': 'no call for it: commits have no metadata' },
+  cannot: { 'commits.metadata': 'its commit sends none with an offset, nor does the admin client\'s call' },
   rangeIsError: true, // it starts at an offset, or at an end, not at one for want of the other
   aboutGroups: 'after a rebalance it hands over again what had been on its way; its member leaves that out',
   afterAll: -1,
@@ -202,5 +219,6 @@ export const library = {
   admin,
   producer,
   reader,
+  poller,
   member
 }
