@@ -109,12 +109,16 @@ impl Card {
             writeln!(text, "| {} | {} | {} |", row[0], row[1], row[3]).unwrap();
         }
         let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
-        text.push_str("\n## Lines of logs that may come now and then with any broker\n\n| client | while | line | source |\n|---|---|---|---|\n");
+        text.push_str(
+            "\n## Lines of logs that may come now and then with any broker\n\n| client | while | line | source |\n|---|---|---|---|\n",
+        );
         for row in rows(&dir.join("lines.tsv")) {
             writeln!(text, "| {} | {} | {} | {} |", row[0], row[1], cell(&row[2]), row[3]).unwrap();
         }
         text.push_str("\n## Warnings and errors that the clients logged, and log with Apache Kafka too\n\n");
-        text.push_str("Of the last run of each; what differs from run to run is masked, and long lines are cut. *cases* provoke errors.\n\n");
+        text.push_str(
+            "Of the last run of each; what differs from run to run is masked, and long lines are cut. *cases* provoke errors.\n\n",
+        );
         text.push_str("| client | while | line |\n|---|---|---|\n");
         for row in rows(&dir.join("report/monolog.logs")) {
             writeln!(text, "| {} | {} | {} |", row[0], row[1], cell(&row[2])).unwrap();

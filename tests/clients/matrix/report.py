@@ -7,14 +7,16 @@ from collections import Counter
 from programs import HERE, projects
 
 REPORT = HERE / "report"
-# How libraries mark a warning or an error: by a word, by librdkafka's syslog level, by a level in JSON; sarama, which has no levels,
-# by its words for trouble.
-LEVEL = re.compile(
-    r'\b(?:WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^%[0-4]\||"level":"?(?:WARN|ERROR|40|50)|\[(?:WARN|ERROR)\]'
-    r"|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d .*(?:\b(?:[Ff]ailed|[Ee]rror|because|giving up|due to|no available broker|Unexpected|Expected)\b|kafka server:|retrying after)"
-)
-# Clients without a log have nothing that could be judged.
-SILENT = {"platformatic": "it writes no log: what goes wrong is thrown or emitted, and its cases see it"}
+# How libraries mark a warning or an error: by a word, by librdkafka's syslog level, by a level in JSON.
+LEVEL = re.compile(r'\b(?:WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^%[0-4]\||"level":"?(?:WARN|ERROR|40|50)|\[(?:WARN|ERROR)\]')
+# Clients whose log says nothing that could be judged, and why.
+NO_LEVELS = "its log has no levels: nothing in it tells a warning from what is usual"
+UNJUDGED = {
+    "platformatic": "it writes no log: what goes wrong is thrown or emitted, and its cases see it",
+    "sarama": NO_LEVELS,
+    "sarama-1-0": NO_LEVELS,
+    "sarama-2-8": NO_LEVELS,
+}
 # Topics, groups and members carry the name of the client that they were made by, or for.
 NAMES = "|".join(sorted((re.escape(name) for clients in projects().values() for name, _ in clients), key=len, reverse=True))
 MASKS = [
@@ -67,8 +69,8 @@ def logs(matrix):
         return
     for client in matrix.clients:
         found = forms(matrix, client)
-        if client.name in SILENT:
-            matrix.result(client, "log.clean", "skip", SILENT[client.name])
+        if client.name in UNJUDGED:
+            matrix.result(client, "log.clean", "skip", UNJUDGED[client.name])
         elif matrix.kind == "kafka":
             matrix.result(client, "log.clean", "ok", f"{len(found)} forms of warnings and errors")
         else:
@@ -103,7 +105,7 @@ def judge_logs_again():
     results = {row[:2]: row for row in rows(path)}
     logged = known("monolog.logs")
     for name in [name for name, case in results if case == "version"]:
-        outcome, detail = ("skip", SILENT[name]) if name in SILENT else clean(name, [row[1:] for row in logged if row[0] == name])
+        outcome, detail = ("skip", UNJUDGED[name]) if name in UNJUDGED else clean(name, [row[1:] for row in logged if row[0] == name])
         results[name, "log.clean"] = (name, "log.clean", outcome, kept(detail) if outcome != "ok" else "")
     write(path, results.values())
 
