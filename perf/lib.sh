@@ -20,6 +20,7 @@ begin_perf() {
     } >"$PERF_OUT"
     say "# $SUITE begins at $(date +%H:%M:%S), load average $(cut -d ' ' -f 1-3 /proc/loadavg)" >>"$PERF_OUT"
     kafka_libs 4.3.1 && kafka_libs 3.9.1 || die "Kafka's tools could not be fetched from Maven Central"
+    build_monolog
     have go || die "install Go: the load generator in perf/loadgen needs it"
     (cd "$PERF/loadgen" && go build -o loadgen .) || die "perf/loadgen does not build"
 }

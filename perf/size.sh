@@ -5,7 +5,6 @@ source "$(dirname "$0")/lib.sh"
 
 begin_perf size
 BROKER_KIND=monolog
-[ -x "$MONOLOG" ] || die "no $MONOLOG: cargo build --release"
 cp "$MONOLOG" "$WORK/monolog" && strip "$WORK/monolog"
 record binary stripped "$(stat -c %s "$WORK/monolog" | awk '{ printf "%.2f", $1 / 1e6 }')" MB
 ldd "$MONOLOG" | awk '/=>/ { print $1 }' >"$WORK/libraries"

@@ -181,6 +181,15 @@ choose_ports() {
     BOOTSTRAP=127.0.0.1:$PORT
 }
 
+# build_monolog: the release binary is that of the source, unless $MONOLOG names another.
+build_monolog() {
+    if [ "$MONOLOG" = "$ROOT/target/release/monolog" ]; then
+        (cd "$ROOT" && cargo build --quiet --release) || die "it does not build"
+    elif [ ! -x "$MONOLOG" ]; then
+        die "no $MONOLOG, which \$MONOLOG names"
+    fi
+}
+
 # spawn_broker KIND DIR [FLAG...]: starts it without waiting. KIND is monolog, kafka (as it comes) or kafka-synced (each
 # append synced before its ack). Sets BROKER_PID, BROKER_KIND, BROKER_DIR; log in DIR.log. Flags go to monolog only, and so
 # does LISTEN, where it listens if not at $BOOTSTRAP alone.
@@ -190,7 +199,6 @@ spawn_broker() {
     shift 2
     case $BROKER_KIND in
         monolog)
-            [ -x "$MONOLOG" ] || { say "no $MONOLOG: cargo build --release"; return 1; }
             "$MONOLOG" serve -kafka-addr "${LISTEN:-$BOOTSTRAP}" -http-addr "127.0.0.1:$HTTP_PORT" -data-dir "$BROKER_DIR" "$@" >>"$BROKER_DIR.log" 2>&1 &
             ;;
         kafka | kafka-synced)
