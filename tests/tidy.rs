@@ -394,6 +394,9 @@ fn the_report_card_says_what_the_stored_results_say() {
     let (dir, path) = (root().join("tests/clients"), root().join("README.md"));
     let card = Card::read(&dir);
     report("results in tests/clients/report of clients or cases that are no more", card.strays(&dir));
+    let missing = card.missing(&dir).into_iter().map(|(client, cases)| format!("{client}: {cases}"));
+    report("cases without a result in tests/clients/report: scripts/clients --store, with both brokers", missing.collect());
+    report("faults in tests/clients/faults.tsv that no run with Apache Kafka met: report/kafka.faults", card.unmet(&dir));
     let (begin, end) = ("<!-- clients, from tests/clients/report -->\n", "<!-- end of clients -->");
     let readme = fs::read_to_string(&path).unwrap();
     let (before, rest) = readme.split_once(begin).expect("README.md has a place for the report card");

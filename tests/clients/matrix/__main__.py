@@ -20,33 +20,44 @@ AT_ONCE = 4
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="matrix")
+    parser = argparse.ArgumentParser(prog="scripts/clients", usage="%(prog)s [OPTION...] [NAME...], as its first lines say")
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--projects", action="store_true")
+    parser.add_argument("--projects", action="store_true", help="say which projects are wanted, and end")
     parser.add_argument("--judge-logs", action="store_true")
-    parser.add_argument("--broker", default="monolog")
+    parser.add_argument("--broker", choices=["monolog", "kafka"], default="monolog")
     parser.add_argument("--tier", choices=["short", "full"], default="full")
-    parser.add_argument("--case", default="")
+    parser.add_argument("--case", type=pattern, default=re.compile(""))
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--work", type=Path)
     parser.add_argument("--store", action="store_true")
     parser.add_argument("--failed", type=int, default=0)
     parser.add_argument("--skipped", type=int, default=0)
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.clients = chosen(parser, args.names)
+    if not wanted_cases(args.tier, args.case):
+        parser.error(f"no case of the tier {args.tier} matches {args.case.pattern}; tests/clients/cases.tsv has them")
+    return args
 
 
-def chosen(names):
+def pattern(text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {error}") from None
+
+
+def chosen(parser, names):
     """The clients that the names mean: projects or clients, all of them without a name."""
     everyone = [Client(project, name, title) for project, clients in projects().items() for name, title in clients]
     known = {client.name for client in everyone} | {client.project for client in everyone}
     strange = [name for name in names if name not in known]
     if strange:
-        sys.exit(f"no project or client is called {' '.join(strange)}; there are: {' '.join(sorted(known))}")
+        parser.error(f"no project or client is called {' '.join(strange)}; there are: {' '.join(sorted(known))}")
     return [client for client in everyone if not names or client.name in names or client.project in names]
 
 
-def wanted_cases(tier, pattern):
-    return [case for case in cases() if (tier == "full" or case.tier == "short") and re.search(pattern, case.name)]
+def wanted_cases(tier, matching):
+    return [case for case in cases() if (tier == "full" or case.tier == "short") and matching.search(case.name)]
 
 
 def own_cases(matrix, client):
@@ -98,12 +109,12 @@ def every(matrix, clients, what):
 def main():
     args = arguments()
     if args.projects:
-        print("\n".join(sorted({client.project for client in chosen(args.names)})))
+        print("\n".join(sorted({client.project for client in args.clients})))
         return 0
     if args.judge_logs:
         report.judge_logs_again()
         return 0
-    clients = [client for client in chosen(args.names) if client.project not in args.without]
+    clients = [client for client in args.clients if client.project not in args.without]
     broker = Broker(args.work)
     matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
     matrix.keeps = args.store

@@ -4,6 +4,7 @@ Used by all modules here."""
 import os
 import re
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -206,6 +207,9 @@ class Matrix:
             return "skip", str(reason)
         except Fault as fault:
             return "FAIL", str(fault)
+        except (OSError, struct.error) as broken:
+            # Asking the broker by hand: it went away, or its answer cannot be read.
+            return "FAIL", f"{type(broken).__name__}: {broken}"
 
     def collect(self, client, names, program, seconds=420, again=False, first=None):
         """The CASE lines of a program that plays these cases by itself. With again, what failed is returned to be played again, with what

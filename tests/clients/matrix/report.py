@@ -22,6 +22,8 @@ NAMES = "|".join(sorted((re.escape(name) for clients in projects().values() for 
 MASKS = [
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
     (re.compile(r"0x[0-9a-f]+"), "ID"),
+    # The id of a topic, as librdkafka writes it between the topic's name and a partition.
+    (re.compile(r"\([\w-]{20,24}\)(?=\[)"), "(ID)"),
     (re.compile(rf"(?:{NAMES})-[\w.-]*\w"), "CLIENT"),
     (re.compile(r"\b\d+(?:[.:,T-]\d+)*Z?\b"), "N"),
     (re.compile(r"\d+"), "N"),
@@ -38,9 +40,8 @@ MASKS = [
     (re.compile(r"(\S[^,;]{2,80})(?:[,;] ?\1)+"), r"\1"),
 ]
 FORM_LENGTH = 200
-# A form of this length may have been cut, in runs that kept no more: it stands for all that begin with it, until one of them is seen
-# with Apache Kafka and takes its place.
-CUT_LENGTH = range(96, 101)
+# What a form that was cut ends with. It stands for all that begin with it; one that was cut later takes its place.
+CUT = "…"
 KEPT_LENGTH = 200
 
 
@@ -48,7 +49,8 @@ def form(text):
     """A line of a log without what differs from run to run."""
     for pattern, word in MASKS:
         text = pattern.sub(word, text)
-    return text.strip()[:FORM_LENGTH].rstrip()
+    text = text.strip()
+    return text if len(text) <= FORM_LENGTH else text[:FORM_LENGTH].rstrip() + CUT
 
 
 def forms(matrix, client):
@@ -87,7 +89,7 @@ def clean(name, found):
 
     def is_known(phase, text):
         seen = anywhere if phase == "restart" else steady
-        return text in seen or any(stands_for(one, text) for one in seen) or any(of == phase and re.fullmatch(pattern, text) for of, pattern in named)
+        return text in seen or any(stands_for(one, text) for one in seen) or (phase, text) in named
 
     new = sorted(f"({phase}) {text}" for phase, text in found if not is_known(phase, text))
     if new:
@@ -96,7 +98,7 @@ def clean(name, found):
 
 
 def stands_for(known_form, text):
-    return len(known_form) in CUT_LENGTH and len(text) > len(known_form) and text.startswith(known_form)
+    return known_form.endswith(CUT) and text.startswith(known_form.removesuffix(CUT))
 
 
 def judge_logs_again():
@@ -138,16 +140,27 @@ def grow(name, found):
     write(REPORT / name, before - replaced | found)
 
 
+def named_faults():
+    """The rows of faults.tsv: client, case, all that is said when the fault is met as a pattern, source."""
+    return [row for row in rows(HERE / "faults.tsv") if not row[0].startswith("#")]
+
+
 def against_kafka():
     """as_with_kafka of a run: faults.tsv names the clients' own faults, by all that is said when they are met. One excuses nothing
-    unless the stored results say that it was met with Apache Kafka too."""
-    with_kafka = {row[:2]: row for row in rows(REPORT / "kafka.tsv")}
+    unless a run against Apache Kafka met it too: kafka.faults has what was said then."""
+    met = known("kafka.faults")
     named = {}
-    for name, case, pattern, _ in [row for row in rows(HERE / "faults.tsv") if not row[0].startswith("#")]:
-        outcome, detail = with_kafka.get((name, case), ("", "", "none", ""))[2:]
-        if outcome == "FAIL" and re.fullmatch(pattern, detail):
+    for name, case, pattern, _ in named_faults():
+        if any(row[:2] == (name, case) and re.fullmatch(pattern, row[2]) for row in met):
             named.setdefault((name, case), []).append(pattern)
     return lambda client, case, detail: any(re.fullmatch(pattern, in_line(detail)) for pattern in named.get((client.name, case), ()))
+
+
+def grow_faults(found):
+    """Faults that come now and then are kept: what failed with Apache Kafka, once in each form."""
+    before = known("kafka.faults")
+    forms_before = {(*row[:2], form(row[2])) for row in before}
+    write(REPORT / "kafka.faults", before | {row for row in found if (*row[:2], form(row[2])) not in forms_before})
 
 
 def stored_ok():
@@ -170,6 +183,7 @@ def store(matrix):
     REPORT.mkdir(exist_ok=True)
     if matrix.kind == "kafka":
         grow("kafka.logs", {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)})
+        grow_faults({(client.name, case, kept(result.detail)) for (client, case), result in fresh.items() if result.outcome == "FAIL"})
     else:
         played = {(client.name, phase) for client, phase in list(matrix.logs)}
         others = {row for row in known("monolog.logs") if row[:2] not in played}
