@@ -135,6 +135,23 @@ class Broker:
                 raise Fault(f"{topic}-{part} has nothing at offset {offset}, and ends at {end}")
         return found
 
+    def codecs_of(self, topic):
+        """The codecs of the batches in its partition 0, by their numbers; by Fetch 10, the first that may bring zstd."""
+        offset, end, found = 0, None, set()
+        while offset != end:
+            place = text(topic) + struct.pack(">iiiqqi", 1, 0, -1, offset, -1, 1 << 20) + struct.pack(">i", 0)
+            head = struct.pack(">iiiibiii", -1, 0, 0, 1 << 20, 0, 0, -1, 1)
+            answer = Answer(self.request(1, 10, head + place), 4 + 4 + 2 + 4 + 4 + 2 + len(topic) + 4 + 4)
+            error, end, _, _, aborted, size = answer.take("hqqqii")
+            if error or aborted > 0:
+                raise Fault(f"{topic} cannot be read back from offset {offset}: code {error}")
+            begun = offset
+            for offset, codec, *_ in whole_batches(answer.some(size)):
+                found.add(codec)
+            if offset == begun != end:
+                raise Fault(f"{topic} has nothing at offset {offset}, and ends at {end}")
+        return found
+
     def request(self, api_key, version, body):
         """An answer behind its size, from its correlation id on."""
         request = struct.pack(">hhi", api_key, version, 1) + text("matrix") + body
@@ -145,22 +162,28 @@ class Broker:
             return stream.read(struct.unpack(">i", stream.read(4))[0])
 
 
-def batches(data):
-    """The offset behind each whole batch, and the values in it."""
+def whole_batches(data):
+    """Of each whole batch: the offset behind it, its codec, how many records it has, and these as they are packed."""
     batch = Answer(data)
     while len(data) - batch.at > 12:
         base, length = batch.take("qi")
         if len(data) - batch.at < length:
             return
-        head, body = Answer(batch.some(length)), None
-        _, _, _, codec, last, _, _, _, _, _, count = head.take("iBIhiqqqhii")
-        body = Answer({0: bytes, 1: lambda packed: zlib.decompress(packed, 31), 2: unsnapped}[codec & 7](head.some(length)))
+        head = Answer(batch.some(length))
+        _, _, _, attributes, last, _, _, _, _, _, count = head.take("iBIhiqqqhii")
+        yield base + last + 1, attributes & 7, count, head.some(length)
+
+
+def batches(data):
+    """The offset behind each whole batch, and the values in it."""
+    for end, codec, count, packed in whole_batches(data):
+        body = Answer({0: bytes, 1: lambda packed: zlib.decompress(packed, 31), 2: unsnapped}[codec](packed))
         values = []
         for _ in range(count):
             record = Answer(body.some(body.varint()))
             _, _, _, _ = record.take("b"), record.varint(), record.varint(), record.some(record.varint())
             values.append(int(record.some(record.varint())))
-        yield base + last + 1, values
+        yield end, values
 
 
 def unsnapped(data):

@@ -4,6 +4,10 @@ import base64
 import json
 import time
 
+from programs import Fault
+
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
 
 def encoded(data):
     return None if data is None else base64.b64encode(data).decode()
@@ -35,6 +39,16 @@ def records(now_ms):
     ]
 
 
+def packed_as_told(broker, client, codecs):
+    """What the broker has is in the codec that the client was told, but for a batch that it would make no smaller; this is asked of the
+    broker, as a reader does not see it."""
+    for codec in codecs:
+        number = CODECS.index(codec)
+        found = broker.codecs_of(f"{client.name}-x-{codec}")
+        if number not in found or not found <= {number, 0}:
+            raise Fault(f"the batches of {codec} have {sorted(CODECS[of] for of in found)}")
+
+
 def play(matrix, every):
     if not matrix.wants("cross.write"):
         return
@@ -44,7 +58,12 @@ def play(matrix, every):
 
     def write(matrix, client):
         program = matrix.program(client, "cross", "write")
-        matrix.collect(client, ["cross.write"], program, 120)
+        program.ends(120)
+        outcome, detail = matrix.outcome(packed_as_told, matrix.broker, client, program.said("WROTE"))
+        if outcome == "ok":
+            matrix.collect(client, ["cross.write"], program, 120)
+        else:
+            matrix.result(client, "cross.write", outcome, detail)
         without = " ".join(program.said("WITHOUT")).split()
         for codec in program.said("WROTE"):
             topics.append({"topic": f"{client.name}-x-{codec}", "client": client.name, "codec": codec, "without": without})

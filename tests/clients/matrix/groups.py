@@ -14,6 +14,8 @@ SESSION_MS = 6_000
 PER_SECOND = 100
 # By how much what one member says may be heard later than what another says after it.
 LATE_SECONDS = 5
+# Every client's default is a heartbeat in three seconds or less: so long before the end of its session a member may be gone already.
+HEARTBEAT_SECONDS = 3
 REBALANCING = re.compile("rebalanc|generation", re.IGNORECASE)
 
 
@@ -132,16 +134,19 @@ def read_on_at(committed, first):
 
 def errors(member):
     """What it told of errors; but not of a commit that came into a rebalance, which every library tells its program when the partitions
-    are no longer its own: the next that it says is that it is assigned anew, not that another commit was acked."""
-    found, waiting = [], []
+    are no longer its own: it was committing, and the next that it says is that it is assigned anew, not that another commit was acked.
+    One commit has one error."""
+    found, waiting, committing = [], [], False
     for line in member.lines:
         word = line.text.split(" ", 1)[0]
         if word == "error":
-            (waiting if REBALANCING.search(line.text) else found).append(line)
+            (waiting if committing and REBALANCING.search(line.text) else found).append(line)
         elif word == "committed":
             found, waiting = found + waiting, []
         elif word == "assigned":
             waiting = []
+        if word in ("committing", "committed", "record", "error"):
+            committing = word == "committing"
     return found + waiting
 
 
@@ -242,12 +247,28 @@ def leave(matrix, client):
         group.becomes_shared_by([first, second])
         sent = group.producer()
         wait_until(60, "50 records read", lambda: len(read_values([first, second])) > 50, [first, second, sent])
+        mark, left = Program.order, owned(second)
         second.closes()
         group.becomes_shared_by([first])
+        wait_until(60, f"one of {sorted(left)} read on", lambda: taken_over([first], left, mark), [first, sent])
         sent.closes(60)
         group.all_read(acked_only(sent), [first, second])
+        taken = taken_over([first], left, mark)
+        if not second.said("committing"):
+            went_on_behind(second, taken)
         group.close()
-        return f"{len(sent.said('acked'))} records read over it"
+        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from where it stopped"
+
+
+def went_on_behind(member, taken):
+    """Of a member that does not tell of its commits: what it read before it left in order is not read again."""
+    ends = {}
+    for text in member.said("record"):
+        part, offset, _ = map(int, text.split())
+        ends[part] = offset + 1
+    for part, offset in taken.items():
+        if offset != ends.get(part, offset):
+            raise Fault(f"partition {part} of the member that left at {ends[part]} was read on at {offset}")
 
 
 def acked_only(producer):
@@ -264,11 +285,13 @@ def crash(matrix, client):
         wait_until(60, "50 records read", lambda: len(read_values([first, second])) > 50, [first, second, sent])
         lost = last_reader([first, second])
         rest = [member for member in (first, second) if member is not lost]
+        killed = time.monotonic()
         lost.signal(signal.SIGKILL)
         lost.ends(10)
         mark, left = Program.order, owned(lost)
         committed = group.last_committed(left)
         group.becomes_shared_by(rest)
+        not_too_soon(rest, left, killed)
         wait_until(60, f"one of {sorted(left)} read on", lambda: taken_over(rest, left, mark), [*rest, sent])
         sent.closes(60)
         group.all_read(acked_only(sent), [first, second])
@@ -276,6 +299,13 @@ def crash(matrix, client):
         read_on_at(committed, taken)
         group.close()
         return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from its commits"
+
+
+def not_too_soon(rest, left, killed):
+    """A member that was killed has its partitions until its session runs out, which its last heartbeat began."""
+    first = min(line.at for member in rest for line in member.lines if line.text.startswith("assigned ") and numbers(line.text.split()[1:]) & left and line.at > killed)
+    if first - killed < SESSION_MS / 1000 - HEARTBEAT_SECONDS - 0.5:
+        raise Fault(f"{sorted(left)} were given away {first - killed:.1f} s after the kill, with a session of {SESSION_MS / 1000:.0f} s")
 
 
 def static(matrix, client):
@@ -304,22 +334,31 @@ def cooperative(matrix, client):
         option = {"assignor": "cooperative"}
         first, second = group.alone(**option), group.member(**option)
         group.becomes_shared_by([first, second])
-        marks = {member: (owned(member), len(member.said("assigned"))) for member in (first, second)}
+        marks = {member: (owned(member), len(member.lines)) for member in (first, second)}
         third = group.member(**option)
         group.becomes_shared_by([first, second, third])
         for member, (before, mark) in marks.items():
-            for text in member.said("assigned")[mark:]:
-                kept = numbers(text.split()) & before
-                if len(kept) < 2:
-                    raise Fault(f"a member of {sorted(before)} had only {sorted(kept)} of them meanwhile")
+            only_one_moved(before, [line.text for line in member.lines[mark:]], owned(member))
         sent = group.send(60)
         group.once(sent, [first, second, third])
         group.close()
         return "a third took one partition of each of two"
 
 
+def only_one_moved(before, said, after):
+    """What a member of three partitions was told while a third took one of them."""
+    moved, revoked = before - after, []
+    for word, *names in (text.split(" ") for text in said):
+        if word == "assigned" and len(numbers(names) & before) < 2:
+            raise Fault(f"a member of {sorted(before)} had only {sorted(numbers(names) & before)} of them meanwhile")
+        if word == "revoked":
+            revoked += numbers(names)
+    if len(moved) != 1 or revoked != list(moved):
+        raise Fault(f"a member of {sorted(before)} has {sorted(after)}, and {revoked} were taken from it")
+
+
 def mixed(matrix, client):
-    """With the next client of another language that has groups, so that each is a partner once."""
+    """With the next client of another language that has groups."""
     place = matrix.players.index(client)
     others = matrix.players[place + 1:] + matrix.players[:place]
     for other in [other for other in others if other.project != client.project]:
