@@ -1,6 +1,7 @@
 """The broker is killed and comes back while producers send and groups read, a few clients at a time."""
 
 import math
+import re
 import signal
 import time
 
@@ -14,16 +15,33 @@ PARTITIONS = 3
 SESSION_MS = 10_000
 # How long nobody listens: every client meets a refused connection, and its back-off.
 CLOSED_SECONDS = 2
-# So long after the port is open again a producer may tell of what it gave up while it was closed: a client that looks at its queues
-# now and then only; and of records that it was handed before, on a machine with much to do. So long a member may tell of it too.
-SOON_SECONDS, LATE_SECONDS = 1, 10
+# So long after the port is open again a producer may tell of records that it was handed before and gave up, on a machine with much to
+# do; and so long a member that was there may tell of the broker that went away.
+LATE_SECONDS = 10
+# The clients whose producer gives up within seconds, by its own defaults: after a few tries, or when no broker can be reached.
+GIVE_UP = {"sarama", "sarama-1-0", "sarama-2-8", "kafka-go", "kafkajs", "platformatic", "kcat", "kafka-python-2-0"}
+# What an error says that came of a broker that is away, and what none says that did.
+AWAY = re.compile(
+    r"connect|transport|brokers? (?:are |is )?down|AllBrokersDown|available brokers|\bEOF\b|time[d-]? ?out|expired|broken ?pipe|reset by peer|refused"
+    r"|\bECONN|\bEPIPE|retries|coordinator|not available|circuit breaker|^error KafkaJSNonRetriableError$",
+    re.IGNORECASE,
+)
+NEVER = re.compile(r"sequence|epoch|unknown.?server|unexpected server|unknown.?error|corrupt|malformed|schema|version of API|fenced|producer.?id|out of ?range|storage", re.IGNORECASE)
+# A member that is not heard in time is dropped: so its commit is refused.
+DROPPED = re.compile(r"unknown.?member", re.IGNORECASE)
+# Apache Kafka opens its port before it leads its partitions.
+NOT_LEADING = re.compile(r"not the leader|NotLeader|not_leader|leaderless|LeaderNotAvailable", re.IGNORECASE)
+
+
+def tells_of_lost_broker(kind, text):
+    return bool(AWAY.search(text) or kind == "kafka" and NOT_LEADING.search(text)) and not NEVER.search(text)
 
 
 class Riders:
     """A client's producer and two members of a group, before, during and after: one of the two is killed too, and a third comes."""
 
     def __init__(self, matrix, client):
-        self.client, self.broker = client, matrix.broker
+        self.client, self.broker, self.kind = client, matrix.broker, matrix.kind
         self.group = Group(matrix, client, "restart", PARTITIONS, phase="restart")
         self.begun = time.monotonic()
         self.producer = self.group.producer()
@@ -111,8 +129,12 @@ class Riders:
         self.try_to("group", lambda: read_on_at(self.kept, self.taken_over()))
         self.try_to("group", lambda: resumed_at_committed(self.group.everyone))
         # Who was there when the broker went away tells of it; who came after it has nothing to tell.
-        away = lambda member, line: member in self.group.everyone[:2] and closed <= line.at <= opened + LATE_SECONDS  # noqa: E731
+        away = lambda member, line: member in self.group.everyone[:2] and closed <= line.at <= opened + LATE_SECONDS and self.of_lost_broker(line.text)  # noqa: E731
         self.try_to("group", lambda: self.group.close(away))
+
+    def of_lost_broker(self, text):
+        """What a member may tell of it."""
+        return tells_of_lost_broker(self.kind, text) or DROPPED.search(text)
 
     def all_there(self, acked):
         """Nothing acked is lost: read back from the broker, by no client."""
@@ -125,16 +147,16 @@ class Riders:
         if "producer" in self.trouble:
             raise self.trouble["producer"]
         errors = [line for line in self.producer.lines if line.text.startswith("error")]
-        late = [line for line in errors if not closed <= line.at <= opened + self.grace(line, opened)]
+        # At most so many were handed over before the port was open: what came later found a broker.
+        handed_over = PER_SECOND * (opened - self.begun) + 1
+        late = [line for line in errors if not closed <= line.at <= opened + LATE_SECONDS or int(line.text.split()[1]) > handed_over]
         if late:
             raise Fault(f"{len(late)} errors while the broker was there: {late[0].text}")
+        strange = [line for line in errors if self.client.name not in GIVE_UP or not tells_of_lost_broker(self.kind, line.text)]
+        if strange:
+            raise Fault(f"{len(strange)} errors that no lost broker makes of its defaults: {strange[0].text}")
         given_up = " -- it gave up records while the port was closed, by its own defaults" if errors else ""
         return f"{len(self.acked())} acked, {len(errors)} not{given_up}"
-
-    def grace(self, line, opened):
-        """How long after the port was open again this error may be told."""
-        handed_over = PER_SECOND * (opened - self.begun) + 1  # at most, by then
-        return LATE_SECONDS if int(line.text.split()[1]) <= handed_over else SOON_SECONDS
 
     def group_evidence(self):
         if "group" in self.trouble:
