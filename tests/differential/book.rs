@@ -4,7 +4,7 @@
 use crate::compare::{Difference, Twins};
 use crate::content;
 use crate::errors;
-use crate::known::{Known, known};
+use crate::known::{Known, Occurred, known};
 use crate::seeds::Seeds;
 use crate::times::Times;
 use monolog::wire::api_key::ApiKey;
@@ -72,7 +72,7 @@ impl Book {
             self.broken.extend(self.times.note(side, asked.api.name(), answer));
         }
         for mut difference in self.twins.differences(asked.api.name(), kafka, monolog) {
-            for text in [&mut difference.kafka, &mut difference.monolog] {
+            for text in [&mut difference.field, &mut difference.kafka, &mut difference.monolog] {
                 *text = text.replace(&asked.stem, "STEM");
             }
             self.differing.push((asked.api.name().to_owned(), asked.version, asked.case.clone(), difference));
@@ -106,12 +106,12 @@ impl Book {
     pub fn faults(&self, whole: bool) -> Vec<String> {
         let mut faults = self.broken.clone();
         let table = known();
-        let mut occurred = vec![false; table.len()];
+        let mut occurred = vec![Occurred::default(); table.len()];
         let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (api, version, case, difference) in &self.differing {
             let is_it = |row: &Known| row.is(api, *version, case, difference);
             match table.iter().position(is_it) {
-                Some(row) => occurred[row] = true,
+                Some(row) => occurred[row].note(&table[row], api, *version, case, difference),
                 None => {
                     let what = format!("{api} | {case} | {} | {} | {}", difference.field, difference.kafka, difference.monolog);
                     unknown.entry(what).or_default().push(version.to_string());
@@ -120,8 +120,8 @@ impl Book {
         }
         faults.extend(unknown.iter().map(|(what, versions)| format!("differs: {what} | versions {}", versions.join(" "))));
         if whole {
-            let gone = table.iter().zip(&occurred).filter(|(_, occurred)| !**occurred);
-            faults.extend(gone.map(|(row, _)| format!("listed in DIFFERENCES.md, and does not occur: {row}")));
+            let gone = table.iter().zip(&occurred).flat_map(|(row, occurred)| occurred.gone(row).into_iter().map(move |what| (row, what)));
+            faults.extend(gone.map(|(row, what)| format!("listed in DIFFERENCES.md, and does not occur: {what}; of the row {row}")));
             faults.extend(self.twins.unused().into_iter().map(|mask| format!("a mask that nothing was compared by: {mask}")));
             faults.extend(self.never_asked());
             if self.times.again() == 0 {

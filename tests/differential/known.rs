@@ -1,7 +1,8 @@
-//! The differences that are meant, read from DIFFERENCES.md. `*` in a column stands for anything, ` / ` stands
-//! between alternatives.
+//! The differences that are meant, read from DIFFERENCES.md. `*` in a column stands for anything, `#` alone for
+//! a number above 0, ` / ` stands between alternatives.
 
 use crate::compare::Difference;
+use std::collections::BTreeSet;
 use std::fmt;
 
 const TABLE: &str = include_str!("DIFFERENCES.md");
@@ -32,19 +33,61 @@ pub fn known() -> Vec<Known> {
 impl Known {
     /// Whether this is the difference that it tells of.
     pub fn is(&self, api: &str, version: i16, case: &str, difference: &Difference) -> bool {
-        let one_of = |patterns: &str, text: &str| patterns.split(" / ").any(|pattern| matches(pattern, text));
-        covers(self.versions, version) && one_of(self.api, api) && one_of(self.case, case) && self.has(difference)
+        self.fit(api, version, case, difference).is_some()
     }
 
-    /// Whether its alternatives have this difference: together in their order, where there are equally many of each.
-    fn has(&self, difference: &Difference) -> bool {
-        let columns = [(self.field, &difference.field), (self.kafka, &difference.kafka), (self.monolog, &difference.monolog)];
-        let fit = columns.map(|(patterns, text)| patterns.split(" / ").map(|pattern| matches(pattern, text)).collect::<Vec<_>>());
-        let [fields, kafka, monolog] = &fit;
+    /// Which of its alternatives tell of this difference, column by column; `None`: it does not. Those of field, Apache Kafka and monolog
+    /// belong together in their order, where there are equally many of each.
+    fn fit(&self, api: &str, version: i16, case: &str, difference: &Difference) -> Option<[Vec<bool>; 5]> {
+        let texts = [api, case, &difference.field, &difference.kafka, &difference.monolog];
+        let columns = self.columns();
+        let mut fit: [Vec<bool>; 5] =
+            std::array::from_fn(|column| columns[column].split(" / ").map(|pattern| matches(pattern, texts[column])).collect());
+        let [_, _, fields, kafka, monolog] = &mut fit;
         if fields.len() == kafka.len() && kafka.len() == monolog.len() {
-            return (0..fields.len()).any(|at| fields[at] && kafka[at] && monolog[at]);
+            for at in 0..fields.len() {
+                let all = fields[at] && kafka[at] && monolog[at];
+                (fields[at], kafka[at], monolog[at]) = (all, all, all);
+            }
         }
-        fit.iter().all(|column| column.contains(&true))
+        (covers(self.versions, version) && fit.iter().all(|column| column.contains(&true))).then_some(fit)
+    }
+
+    /// The columns that have alternatives.
+    fn columns(&self) -> [&'static str; 5] {
+        [self.api, self.case, self.field, self.kafka, self.monolog]
+    }
+}
+
+/// What of a row has occurred.
+#[derive(Clone, Default)]
+pub struct Occurred {
+    /// The alternatives, column by column; nothing before the first difference.
+    columns: [Vec<bool>; 5],
+    versions: BTreeSet<i16>,
+}
+
+impl Occurred {
+    /// Notes a difference that the row tells of.
+    pub fn note(&mut self, row: &Known, api: &str, version: i16, case: &str, difference: &Difference) {
+        let Some(fit) = row.fit(api, version, case, difference) else { return };
+        self.versions.insert(version);
+        for (all, now) in self.columns.iter_mut().zip(fit) {
+            all.resize(now.len(), false);
+            all.iter_mut().zip(now).for_each(|(occurred, fits)| *occurred |= fits);
+        }
+    }
+
+    /// What the row names and did not occur: all of it, alternatives, the first or the last of its versions.
+    pub fn gone(&self, row: &Known) -> Vec<String> {
+        if self.versions.is_empty() {
+            return vec!["all of it".to_owned()];
+        }
+        let alternatives = row.columns().into_iter().zip(&self.columns).flat_map(|(column, occurred)| column.split(" / ").zip(occurred));
+        let ends = if row.versions == "all" { Vec::new() } else { row.versions.split('-').map(number).collect() };
+        let alternatives = alternatives.filter(|(_, occurred)| !**occurred).map(|(alternative, _)| alternative.to_owned());
+        let versions = ends.into_iter().filter(|end| !self.versions.contains(end)).map(|end| format!("version {end}"));
+        alternatives.chain(versions).collect()
     }
 }
 
@@ -56,7 +99,6 @@ impl fmt::Display for Known {
 
 /// Versions as `all`, `3` or `4-7`.
 fn covers(versions: &str, version: i16) -> bool {
-    let number = |text: &str| text.parse::<i16>().unwrap_or_else(|_| panic!("{versions} are no versions"));
     match versions.split_once('-') {
         _ if versions == "all" => true,
         Some((first, last)) => (number(first)..=number(last)).contains(&version),
@@ -64,7 +106,14 @@ fn covers(versions: &str, version: i16) -> bool {
     }
 }
 
+fn number(version: &str) -> i16 {
+    version.parse().unwrap_or_else(|_| panic!("{version} is no version"))
+}
+
 fn matches(pattern: &str, text: &str) -> bool {
+    if pattern == "#" {
+        return text.parse::<u64>().is_ok_and(|number| number > 0);
+    }
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -91,6 +140,21 @@ fn as_many_alternatives_of_each_belong_together() {
 }
 
 #[test]
+fn every_alternative_must_occur() {
+    let row = Known { api: "Fetch / Produce", versions: "3-4", case: "*", field: "a / b", kafka: "1 / 2", monolog: "3 / 4" };
+    let mut occurred = Occurred::default();
+    let mut note = |api: &str, version: i16, field: &str, kafka: &str, monolog: &str| {
+        let difference = Difference { field: field.to_owned(), kafka: kafka.to_owned(), monolog: monolog.to_owned() };
+        occurred.note(&row, api, version, "any", &difference);
+        occurred.gone(&row)
+    };
+    assert_eq!(note("Fetch", 5, "a", "1", "3"), ["all of it"]);
+    assert_eq!(note("Fetch", 3, "a", "1", "3"), ["Produce", "b", "2", "4", "version 4"]);
+    assert_eq!(note("Fetch", 4, "b", "2", "4"), ["Produce"]);
+    assert!(note("Produce", 4, "b", "2", "4").is_empty());
+}
+
+#[test]
 fn a_star_stands_for_anything() {
     for (pattern, text, wanted) in [
         ("*", "", true),
@@ -101,6 +165,9 @@ fn a_star_stands_for_anything() {
         ("a*b*c", "a-c", false),
         ("a", "ab", false),
         ("*b", "ab", true),
+        ("#", "17", true),
+        ("#", "0", false),
+        ("#", "-1", false),
     ] {
         assert_eq!(matches(pattern, text), wanted, "{pattern} {text}");
     }

@@ -37,7 +37,6 @@ pub const MASKS: &[(&str, &str, Mask)] = &[
     ("ListOffsets", "topics.partitions.timestamp", Time),
     ("InitProducerId", "producer_id", Id("producer")),
     ("DescribeProducers", "topics.partitions.active_producers.producer_id", Id("producer")),
-    ("DescribeProducers", "topics.partitions.active_producers.last_timestamp", Time),
     ("FindCoordinator", "port", Id("port")),
     ("FindCoordinator", "coordinators.port", Id("port")),
     ("OffsetCommit", "topics.topic_id", Id("topic")),
@@ -95,7 +94,7 @@ pub const UNORDERED: &[Unordered] = &[
     list("DeleteTopics", "responses", "name"),
     list("Produce", "responses", "name"),
     list("Produce", "responses.partition_responses", "index"),
-    list("DescribeLogDirs", "results.topics", "name"),
+    named("DescribeLogDirs", "results.topics", "name"),
     list("DescribeLogDirs", "results.topics.partitions", "partition_index"),
 ];
 

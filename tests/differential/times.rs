@@ -1,5 +1,5 @@
 //! What a broker says of the time of one batch: Produce, when it stamps it, Fetch and ListOffsets later. The times of the two brokers
-//! differ; each must say the same one again.
+//! differ; each must say the same one again. And the times of the one voter of the quorum, which is always caught up.
 
 use crate::compare::is_now;
 use serde_json::Value;
@@ -13,6 +13,8 @@ type Place = (usize, String, i64, i64);
 pub struct Times {
     told: BTreeMap<Place, i64>,
     again: usize,
+    /// The last time of the voter, by broker.
+    voted: [Option<i64>; 2],
 }
 
 impl Times {
@@ -23,6 +25,7 @@ impl Times {
             "Produce" => ("responses", "partition_responses"),
             "Fetch" => ("responses", "partitions"),
             "ListOffsets" => ("topics", "partitions"),
+            "DescribeQuorum" => return self.voters(side, answer),
             _ => return faults,
         };
         for topic in list(answer, topics) {
@@ -41,6 +44,24 @@ impl Times {
                         None => {}
                     }
                 }
+            }
+        }
+        faults
+    }
+
+    /// The leader's fetch is now, and so is its being caught up: one time, not before that of an earlier answer.
+    fn voters(&mut self, side: usize, answer: &Value) -> Vec<String> {
+        let mut faults = Vec::new();
+        let partitions = list(answer, "topics").iter().flat_map(|topic| list(topic, "partitions"));
+        for voter in partitions.flat_map(|partition| list(partition, "current_voters")) {
+            let [fetched, caught_up] = ["last_fetch_timestamp", "last_caught_up_timestamp"].map(|time| voter[time].as_i64());
+            if fetched.is_none() && caught_up.is_none() {
+                continue; // version 0 has neither
+            }
+            let before = std::mem::replace(&mut self.voted[side], fetched);
+            if fetched != caught_up || fetched < before {
+                faults
+                    .push(format!("DescribeQuorum: broker {side}: fetched at {fetched:?}, caught up at {caught_up:?}, before {before:?}"));
             }
         }
         faults
@@ -74,6 +95,18 @@ mod tests {
     use super::*;
     use serde_json::json;
     use std::time::{SystemTime, UNIX_EPOCH};
+
+    #[test]
+    fn a_voter_is_always_caught_up() {
+        let voter = |fetched: Option<i64>, caught_up: i64| {
+            let voter = json!({ "last_fetch_timestamp": fetched, "last_caught_up_timestamp": caught_up });
+            json!({ "topics": [{ "partitions": [{ "current_voters": [voter] }] }] })
+        };
+        let mut times = Times::default();
+        let mut note = |side, fetched, caught_up| times.note(side, "DescribeQuorum", &voter(fetched, caught_up)).len();
+        assert_eq!([note(0, Some(5), 5), note(1, Some(4), 4), note(0, Some(5), 5)], [0, 0, 0]);
+        assert_eq!([note(0, Some(7), 6), note(1, Some(3), 3)], [1, 1]);
+    }
 
     #[test]
     fn a_batch_has_one_time() {
