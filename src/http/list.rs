@@ -10,40 +10,9 @@ use crate::mail::view::{Question, View};
 use crate::wire::error_code::ErrorCode;
 use serde::{Serialize, Serializer};
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Memory is taken in steps of this size at least.
 const STEP_BYTES: usize = 256 * 1024;
-
-/// Lets one in at a time.
-#[derive(Debug, Default)]
-pub struct Lane {
-    taken: Mutex<bool>,
-    free: Condvar,
-}
-
-/// The right to be in the lane, until dropped.
-pub struct Pass<'a>(&'a Lane);
-
-impl Lane {
-    /// Enters; `None` when others were in it for too long.
-    pub fn enter(&self) -> Option<Pass<'_>> {
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut taken, _) = self.free.wait_timeout_while(taken, PATIENCE, |taken| *taken).unwrap_or_else(PoisonError::into_inner);
-        let is_free = !std::mem::replace(&mut *taken, true);
-        is_free.then(|| Pass(self))
-    }
-}
-
-impl Drop for Pass<'_> {
-    fn drop(&mut self) {
-        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.0.free.notify_one();
-    }
-}
 
 /// Has a question answered, and answers with what `write` makes of that.
 pub fn show(
@@ -142,17 +111,5 @@ mod tests {
         assert!(sheet.body.capacity() <= whole.used_bytes());
         drop(sheet);
         assert_eq!(whole.used_bytes(), 0);
-    }
-
-    #[test]
-    fn one_at_a_time_is_in_the_lane() {
-        let lane = Lane::default();
-        let first = lane.enter().unwrap();
-        std::thread::scope(|scope| {
-            let second = scope.spawn(|| lane.enter().is_some());
-            drop(first);
-            assert!(second.join().unwrap());
-        });
-        assert!(lane.enter().is_some());
     }
 }

@@ -17,6 +17,7 @@ mod origin;
 mod partitioner;
 pub mod private;
 mod publish;
+mod queue;
 mod reply;
 mod routes;
 pub mod serve;

@@ -3,7 +3,7 @@
 
 use super::copied::{Copier, NoCopy};
 use super::health::Health;
-use super::list::Lane;
+use super::queue::Queue;
 use super::reply::Reply;
 use super::share::Share;
 use super::waiting::Waiting;
@@ -24,8 +24,8 @@ pub struct Site {
     pub copier: Copier,
     /// Who waits for one, as the guard sees it.
     pub waiting: Waiting,
-    /// The lane of lists: what there is, is looked at by one request at a time.
-    pub looking: Lane,
+    /// What there is, is listed for one request at a time.
+    pub looking: Queue,
     /// The memory of this side.
     pub share: Share,
     /// Names under which pages of this broker are known, beside those that are nobody else's.

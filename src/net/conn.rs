@@ -1,8 +1,8 @@
 //! One connection: frames in, requests to the engine one at a time (Produce after Produce may overlap), answers out in the
 //! order of the requests. Kafka mutes a connection the same way until its answer is written. Driven by `reactor`.
 
-use super::decode::{Decoded, api_of, decode, guess};
-use super::frame::{Frame, FrameReader, Means, ReadEnd};
+use super::decode::{Decoded, decode, guess};
+use super::frame::{Frame, FrameReader, Means, ReadEnd, api_of};
 use super::output::{Output, WriteEnd};
 use super::shared::Shared;
 use super::slots::Slots;

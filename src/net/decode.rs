@@ -41,11 +41,6 @@ pub fn decode(frame: &Frame, budget: &Budget) -> Decoded {
     }
 }
 
-/// Which API a frame is for, by its first two bytes.
-pub fn api_of(frame: &[u8]) -> Option<ApiKey> {
-    frame.first_chunk().and_then(|key| ApiKey::from_i16(i16::from_be_bytes(*key)))
-}
-
 /// What a frame's length or first bytes look like to somebody who came to the wrong port.
 pub fn guess(length: i32) -> &'static str {
     match length.to_be_bytes() {

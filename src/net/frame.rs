@@ -1,7 +1,6 @@
 //! Reads frames: four bytes of length, then exactly that many, into one buffer per frame. A buffer grows with the bytes that
 //! came, never with those that were promised, and every byte of it is charged. Called by `conn`.
 
-use super::decode::api_of;
 use super::shared::{Lane, Permit, Rescue};
 use crate::base::budget::{Budget, Charge};
 use crate::base::limits::SLOW_FRAME_BYTES_PER_S;
@@ -294,6 +293,11 @@ fn read_some(socket: &mut impl Read, into: &mut [u8]) -> Result<usize, ReadEnd> 
             },
         }
     }
+}
+
+/// Which API a frame is for, by its first two bytes.
+pub fn api_of(frame: &[u8]) -> Option<ApiKey> {
+    frame.first_chunk().and_then(|key| ApiKey::from_i16(i16::from_be_bytes(*key)))
 }
 
 #[cfg(test)]
