@@ -13,7 +13,7 @@ import groups
 import restart
 import report
 from broker import Broker
-from programs import Client, Fault, Matrix, Skip, cases, projects, topics_for
+from programs import Fault, Matrix, Skip, cases, everyone, topics_for
 
 # Clients that are played with at the same time: most of their time is waiting.
 AT_ONCE = 4
@@ -48,12 +48,11 @@ def pattern(text):
 
 def chosen(parser, names):
     """The clients that the names mean: projects or clients, all of them without a name."""
-    everyone = [Client(project, name, title) for project, clients in projects().items() for name, title in clients]
-    known = {client.name for client in everyone} | {client.project for client in everyone}
+    known = {client.name for client in everyone()} | {client.project for client in everyone()}
     strange = [name for name in names if name not in known]
     if strange:
         parser.error(f"no project or client is called {' '.join(strange)}; there are: {' '.join(sorted(known))}")
-    return [client for client in everyone if not names or client.name in names or client.project in names]
+    return [client for client in everyone() if not names or client.name in names or client.project in names]
 
 
 def wanted_cases(tier, matching):
@@ -63,6 +62,14 @@ def wanted_cases(tier, matching):
 def own_cases(matrix, client):
     """The cases that a client plays by itself, in one run of its program."""
     names = [case.name for case in matrix.cases if case.by == ("client" if client in matrix.players else client.name)]
+    outcome, detail = matrix.outcome(run_own, matrix, client, names)
+    if outcome == "FAIL":
+        for name in names:
+            if (client, name) not in matrix.results:
+                matrix.result(client, name, outcome, detail)
+
+
+def run_own(matrix, client, names):
     if names:
         failed = matrix.collect(client, names, begun(matrix, client, names), again=matrix.again)
         if failed:

@@ -4,7 +4,6 @@ Used by all modules here."""
 import os
 import re
 import signal
-import struct
 import subprocess
 import threading
 import time
@@ -46,6 +45,22 @@ def projects():
     for path in sorted(HERE.glob("*/clients")):
         found[path.parent.name] = [tuple(row.split("\t")) for row in path.read_text().splitlines() if row.strip()]
     return found
+
+
+def everyone():
+    """All clients of all projects."""
+    return [Client(project, name, title) for project, clients in projects().items() for name, title in clients]
+
+
+def as_fault(function, *args):
+    """What it returns; what it raises is a Fault of the case that is played, never the end of the run: a broker that is asked by hand can go
+    away, or answer what cannot be read."""
+    try:
+        return function(*args)
+    except (Fault, Skip):
+        raise
+    except Exception as broken:
+        raise Fault(f"{type(broken).__name__}: {broken}") from broken
 
 
 class Program:
@@ -148,6 +163,10 @@ class Matrix:
     def wants(self, case):
         return any(case == wanted.name for wanted in self.cases)
 
+    def has(self, client):
+        """Whether it can be played with; one that this run is not about may be installed all the same."""
+        return client in self.clients or subprocess.run([HERE / client.project / "run", client.name, "version"], capture_output=True, timeout=60).returncode == 0
+
     def versions(self):
         for client in self.clients:
             run = subprocess.run([HERE / client.project / "run", client.name, "version"], capture_output=True, text=True, timeout=60)
@@ -202,14 +221,11 @@ class Matrix:
     @staticmethod
     def outcome(function, *args):
         try:
-            return "ok", function(*args)
+            return "ok", as_fault(function, *args)
         except Skip as reason:
             return "skip", str(reason)
         except Fault as fault:
             return "FAIL", str(fault)
-        except (OSError, struct.error) as broken:
-            # Asking the broker by hand: it went away, or its answer cannot be read.
-            return "FAIL", f"{type(broken).__name__}: {broken}"
 
     def collect(self, client, names, program, seconds=420, again=False, first=None):
         """The CASE lines of a program that plays these cases by itself. With again, what failed is returned to be played again, with what

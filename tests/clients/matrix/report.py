@@ -185,7 +185,7 @@ def store(matrix):
         grow("kafka.logs", {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)})
         grow_faults({(client.name, case, kept(result.detail)) for (client, case), result in fresh.items() if result.outcome == "FAIL"})
     else:
-        played = {(client.name, phase) for client, phase in list(matrix.logs)}
+        played = {(client.name, phase) for client, phase in list(matrix.logs) if client in matrix.clients}
         others = {row for row in known("monolog.logs") if row[:2] not in played}
         write(REPORT / "monolog.logs", others | {(client.name, *found) for client in matrix.clients for found in forms(matrix, client)})
     write(path, results.values())

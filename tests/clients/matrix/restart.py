@@ -7,7 +7,7 @@ import time
 
 import report
 from groups import PER_SECOND, Group, last_reader, owned, read_on_at, resumed_at_committed, taken_over
-from programs import Fault, Program, Skip, wait_until
+from programs import Fault, Program, Skip, as_fault, wait_until
 
 AT_ONCE = 10
 PARTITIONS = 3
@@ -60,7 +60,7 @@ class Riders:
         """What fails is said of the part (producer or group), and the part is left alone from then on."""
         if part not in self.trouble:
             try:
-                function()
+                as_fault(function)
             except (Fault, Skip) as trouble:
                 self.trouble[part] = trouble
 
@@ -165,9 +165,20 @@ class Riders:
         return f"{sum(len(member.said('record')) for member in self.group.everyone)} records read, {len(set(self.acked()))} acked; of the member that was killed {at}"
 
 
+def mounted(matrix, clients):
+    riders = []
+    for client in clients:
+        try:
+            riders.append(as_fault(Riders, matrix, client))
+        except Fault as trouble:
+            for case in filter(matrix.wants, ("restart.producer", "restart.group")):
+                matrix.result(client, case, "FAIL", str(trouble))
+    return riders
+
+
 def ride(matrix, clients, first_try):
     """What there is another try for: {client: {case: what was said of it}}. In the second, first_try has what was said in the first."""
-    riders = [Riders(matrix, client) for client in clients]
+    riders = mounted(matrix, clients)
     for rider in riders:
         rider.settled()
     for rider in riders:
