@@ -63,6 +63,9 @@ class Reading:
     def __init__(self, commits_shown):
         self.commits_shown = commits_shown
         self.acked, self.tried, self.read_to, self.position = {}, {}, {}, {}
+        # For late commits: {member that is committing: whether it was assigned anew since}, {partition: what was committed before a late
+        # one}, and whether one was read on at.
+        self.spans, self.before_late, self.late = {}, {}, False
 
     def wrong(self, member, words):
         """What is wrong with a line after those before it, if anything is."""
@@ -70,7 +73,8 @@ class Reading:
             return None
         part, offset = int(words[1]), int(words[2])
         next_own, rebalanced = self.position.get((member, part), (None, True))
-        allowed = {next_own} if not rebalanced else {next_own, self.acked.get(part, 0)} | self.tried.get(part, set())
+        committed = {self.acked.get(part, 0), self.before_late.get(part)} | self.tried.get(part, set())
+        allowed = {next_own} | committed if rebalanced else {next_own}
         if self.commits_shown and offset not in allowed:
             return f"partition {part} was read on at {offset}, not at {sorted(a for a in allowed if a is not None)}"
         if offset > self.read_to.get(part, 0):
@@ -79,25 +83,37 @@ class Reading:
 
     def hear(self, member, words):
         if words[0] == "assigned":
+            self.spans = {of: spans or of == member for of, spans in self.spans.items()}
             for at in [at for at in self.position if at[0] == member]:
                 self.position[at] = (self.position[at][0], True)
         elif words[0] in ("committing", "committed"):
             part, offset = int(words[1]), int(words[2])
             if words[0] == "committed":
+                self.before_late.pop(part, None)
+                if self.spans.pop(member, False):
+                    self.before_late[part] = self.acked.get(part, 0)
                 self.acked[part] = offset
                 self.tried[part] = {to for to in self.tried.get(part, ()) if to > offset}
             else:
+                self.spans[member] = False
                 self.tried.setdefault(part, set()).add(offset)
         elif words[0] == "record":
             part, offset = int(words[1]), int(words[2])
+            self.late = self.late or self.before_late.get(part) == offset
             self.read_to[part] = max(self.read_to.get(part, 0), offset + 1)
             self.position[member, part] = (offset + 1, False)
 
 
+# A client's own fault (@platformatic/kafka 1.35.0, clients/consumer/consumer.ts, #commit): a commit that a rebalance refuses is sent again
+# in the next generation, when its partition is another's, who may have asked for the committed offset by then.
+LATE_COMMIT = "read on one commit earlier where another member's commit, refused by a rebalance, was sent again in the next generation"
+
+
 def resumed_at_committed(members):
-    """Goes through what the members read, in order: without gaps, and behind each rebalance exactly at the committed offset."""
+    """Goes through what the members read, in order: without gaps, and behind each rebalance exactly at the committed offset. Whether that
+    was the one before a late commit."""
     events = sorted((line.order, index, line.at, line.text.split()) for index, member in enumerate(members) for line in member.lines)
-    judge([(member, at, words) for _, member, at, words in events])
+    return judge([(member, at, words) for _, member, at, words in events])
 
 
 def judge(events):
@@ -120,6 +136,7 @@ def judge(events):
             waiting.add(member)
         else:
             raise Fault(trouble)
+    return reading.late
 
 
 def last_reader(members):
@@ -170,7 +187,7 @@ class Group:
     def __init__(self, matrix, client, name, partitions=PARTITIONS, phase="groups"):
         self.matrix, self.client, self.phase, self.partitions = matrix, client, phase, partitions
         self.topic = self.group = f"{client.name}-{name}-{next(Group.number)}"
-        self.everyone = []
+        self.everyone, self.late = [], False
         matrix.broker.create_topic(self.topic, partitions)
 
     def member(self, client=None, **options):
@@ -217,7 +234,13 @@ class Group:
         alive = [member for member in members if member.process.poll() is None]
         told = lambda: f"all of {len(values)} acked records read, all but {sorted(missing())[:5]}"  # noqa: E731
         wait_until(seconds, told, lambda: not missing(), alive)
-        resumed_at_committed(self.everyone)
+        self.resumed()
+
+    def resumed(self):
+        self.late = resumed_at_committed(self.everyone)
+
+    def note(self):
+        return f" -- {LATE_COMMIT}" if self.late else ""
 
     def once(self, values, members):
         self.all_read(values, members)
@@ -270,7 +293,7 @@ def leave(matrix, client):
         if not second.said("committing"):
             went_on_behind(second, taken)
         group.close()
-        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from where it stopped"
+        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from where it stopped{group.note()}"
 
 
 def went_on_behind(member, taken):
@@ -311,7 +334,7 @@ def crash(matrix, client):
         taken = taken_over(rest, left, mark)
         read_on_at(committed, taken)
         group.close()
-        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from its commits"
+        return f"{len(sent.said('acked'))} records read over it, {len(taken)} of its partitions on from its commits{group.note()}"
 
 
 def not_too_soon(rest, left, killed):

@@ -6,7 +6,7 @@ import signal
 import time
 
 import report
-from groups import PER_SECOND, Group, last_reader, owned, read_on_at, resumed_at_committed, taken_over
+from groups import PER_SECOND, Group, last_reader, owned, read_on_at, taken_over
 from programs import Fault, Program, Skip, as_fault, wait_until
 
 AT_ONCE = 10
@@ -127,7 +127,7 @@ class Riders:
         if self.trouble.get("group") and unread() and not isinstance(self.trouble["group"], Skip):
             self.trouble["group"] = Fault(f"{self.trouble['group']}; {len(unread())} of {len(acked)} acked records were not read")
         self.try_to("group", lambda: read_on_at(self.kept, self.taken_over()))
-        self.try_to("group", lambda: resumed_at_committed(self.group.everyone))
+        self.try_to("group", self.group.resumed)
         # Who was there when the broker went away tells of it; who came after it has nothing to tell.
         away = lambda member, line: member in self.group.everyone[:2] and closed <= line.at <= opened + LATE_SECONDS and self.of_lost_broker(line.text)  # noqa: E731
         self.try_to("group", lambda: self.group.close(away))
@@ -162,7 +162,7 @@ class Riders:
         if "group" in self.trouble:
             raise self.trouble["group"]
         at = ", ".join(f"{part} at {offset}" for part, offset in sorted(self.taken_over().items()))
-        return f"{sum(len(member.said('record')) for member in self.group.everyone)} records read, {len(set(self.acked()))} acked; of the member that was killed {at}"
+        return f"{sum(len(member.said('record')) for member in self.group.everyone)} records read, {len(set(self.acked()))} acked; of the member that was killed {at}{self.group.note()}"
 
 
 def mounted(matrix, clients):

@@ -161,12 +161,13 @@ async function member(group, topic, { session, instance }, tell) {
     ...(instance ? { groupInstanceId: instance } : {})
   })
   let closing = false
-  // The offset behind what was handed over of each partition that is owned.
+  // The offset behind what was handed over of each partition that is owned: one that is kept has it through a rebalance.
   const next = new Map()
   const assigned = () => {
     const partitions = (consumer.assignments ?? []).filter(a => a.topic === topic).flatMap(a => a.partitions)
+    const kept = new Map(next)
     next.clear()
-    partitions.forEach(p => next.set(p, 0n))
+    partitions.forEach(p => next.set(p, kept.get(p) ?? 0n))
     tell.assigned(topic, partitions)
   }
   consumer.on('consumer:group:join', assigned)
@@ -177,6 +178,7 @@ async function member(group, topic, { session, instance }, tell) {
       try {
         const stream = await open(consumer, topic, 'earliest')
         if (again) {
+          next.clear()
           assigned() // from the committed offsets on, as after a rebalance
         }
         again = true
