@@ -26,8 +26,10 @@ RING = (
 SHORT = {"kafka-go", "kafka-python-2-0", "aiokafka", "kafkajs", "platformatic"}
 # Their own faults, by which not all can share a group with them.
 MIXED_NOTES = {
-    "kafka-go": "its subscription says version 1 and lacks what that has, and as leader it reads none that has it: only with those whose subscription ends like its own",
-    "platformatic": "its subscription says version 1 and lacks what that has: it joins only leaders who do not look",
+    "kafka-go": "only with subscriptions that end as its own, which says version 1 and lacks what that has; "
+    "as leader it refuses others (0.4.51, consumergroup.go, makeMemberProtocolMetadata)",
+    "platformatic": "it joins only leaders who do not look: its subscription says version 1 and lacks what that has "
+    "(1.35.0, clients/consumer/consumer.ts, #encodeProtocolSubscriptionMetadata)",
 }
 
 
@@ -60,8 +62,8 @@ def read_values(members):
 class Reading:
     """How far the members of a group have read and committed, as they tell it."""
 
-    def __init__(self, commits_shown):
-        self.commits_shown = commits_shown
+    def __init__(self, commits_shown, late_commits):
+        self.commits_shown, self.late_commits = commits_shown, late_commits
         self.acked, self.tried, self.read_to, self.position = {}, {}, {}, {}
         # For late commits: {member that is committing: whether it was assigned anew since}, {partition: what was committed before a late
         # one}, and whether one was read on at.
@@ -90,7 +92,7 @@ class Reading:
             part, offset = int(words[1]), int(words[2])
             if words[0] == "committed":
                 self.before_late.pop(part, None)
-                if self.spans.pop(member, False):
+                if self.spans.pop(member, False) and self.late_commits:
                     self.before_late[part] = self.acked.get(part, 0)
                 self.acked[part] = offset
                 self.tried[part] = {to for to in self.tried.get(part, ()) if to > offset}
@@ -104,22 +106,25 @@ class Reading:
             self.position[member, part] = (offset + 1, False)
 
 
-# A client's own fault (@platformatic/kafka 1.35.0, clients/consumer/consumer.ts, #commit): a commit that a rebalance refuses is sent again
-# in the next generation, when its partition is another's, who may have asked for the committed offset by then.
-LATE_COMMIT = "read on one commit earlier where another member's commit, refused by a rebalance, was sent again in the next generation"
+# The own fault of these: a commit that a rebalance refuses is sent again in the next generation, when its partition is another's, who may
+# have asked for the committed offset by then.
+LATE_COMMITS = {
+    "platformatic": "read on one commit earlier, where one that a rebalance refused was sent again in the next generation "
+    "(1.35.0, clients/consumer/consumer.ts, #commit)"
+}
 
 
-def resumed_at_committed(members):
+def resumed_at_committed(members, late_commits=False):
     """Goes through what the members read, in order: without gaps, and behind each rebalance exactly at the committed offset. Whether that
     was the one before a late commit."""
     events = sorted((line.order, index, line.at, line.text.split()) for index, member in enumerate(members) for line in member.lines)
-    return judge([(member, at, words) for _, member, at, words in events])
+    return judge([(member, at, words) for _, member, at, words in events], late_commits)
 
 
-def judge(events):
+def judge(events, late_commits):
     """Lines of a member are in order, but of two members the one that spoke first may be heard last, on a machine with much to do: a
     line that would be wrong waits for what others say within LATE_SECONDS."""
-    reading = Reading(any(words[0] == "committing" for _, _, words in events))
+    reading = Reading(any(words[0] == "committing" for _, _, words in events), late_commits)
     while events:
         trouble, waiting = None, set()
         for index, (member, at, words) in enumerate(events):
@@ -237,10 +242,10 @@ class Group:
         self.resumed()
 
     def resumed(self):
-        self.late = resumed_at_committed(self.everyone)
+        self.late = resumed_at_committed(self.everyone, self.client.name in LATE_COMMITS)
 
     def note(self):
-        return f" -- {LATE_COMMIT}" if self.late else ""
+        return f" -- {LATE_COMMITS[self.client.name]}" if self.late else ""
 
     def once(self, values, members):
         self.all_read(values, members)

@@ -155,7 +155,7 @@ class Matrix:
         self.keeps = False
         # The short tier is there for every change: a time-out on a busy machine is given a second try, and is named.
         self.again = tier == "short"
-        self.second_tries = set()  # (client, case) that passed only so
+        self.second_tries = {}  # {(client, case) that passed only so: what was said of the first}
         self.as_with_kafka = lambda *_: False  # whether Apache Kafka made the same of it
         self.begun = time.monotonic()
         (work / "cross").mkdir()
@@ -215,7 +215,7 @@ class Matrix:
         """What is said of a case that was played again, and was this at first."""
         if outcome != "ok":
             return detail
-        self.second_tries.add((client, case))
+        self.second_tries[client, case] = first
         return f"{detail} -- at the second try; the first: {first}"
 
     @staticmethod

@@ -196,6 +196,8 @@ def summary(matrix, failed, skipped):
     faults = sorted((client.name, case, result.detail) for (client, case), result in matrix.results.items() if result.outcome == "FAIL")
     for name, case, detail in faults:
         print(f"FAILED  {name} {case}: {detail}")
+    for (client, case), first in sorted(matrix.second_tries.items()):
+        print(f"AGAIN   {client.name} {case} passed at the second try; the first: {first}")
     print(f"{len(matrix.clients)} clients, {time.monotonic() - matrix.begun:.0f} s; {outcomes['skip']} cases are impossible for their client, {outcomes['as-kafka']} end as with Apache Kafka")
     left_out = f", {skipped} skipped" if skipped else ""
     again = f", {len(matrix.second_tries)} at the second try" if matrix.second_tries else ""
