@@ -128,6 +128,8 @@ def main():
     if args.broker == "monolog":
         matrix.as_with_kafka, matrix.was_ok = report.against_kafka(), report.stored_ok()
     matrix.versions()
+    if args.broker == "kafka":
+        broker.coordinates()
     every(matrix, clients, one_client)
     cross.play(matrix, every)
     restart.play(matrix)

@@ -20,7 +20,7 @@ REBALANCING = re.compile("rebalanc|generation", re.IGNORECASE)
 # Each leads a group that the next joins, which is of another language: so each is a partner of one, too.
 RING = (
     "java-4", "franz-go", "confluent-kafka", "java-3", "sarama", "kafkajs", "kafka-go", "kafka-python-2-0", "sarama-1-0",
-    "java-2", "kcat", "sarama-2-8", "confluent-js", "kafka-python", "rdkafka", "aiokafka", "platformatic",
+    "java-2", "kcat", "tools-4", "sarama-2-8", "confluent-js", "kafka-python", "tools-3", "rdkafka", "aiokafka", "platformatic",
 )  # fmt: skip
 # The subscriptions of these end behind the user data, and they read no further in those of others.
 SHORT = {"kafka-go", "kafka-python-2-0", "aiokafka", "kafkajs", "platformatic"}
@@ -405,32 +405,29 @@ def can_lead(leader, member):
     return (member in SHORT or leader != "kafka-go") and (leader in SHORT or member not in MIXED_NOTES)
 
 
-def partner(matrix, client):
-    """The next in the ring that is installed, whether or not the run is about it."""
-    if client.name not in RING:
-        raise Fault("it has groups, and no place in the ring of those who share one")
-    named, place = {one.name: one for one in everyone()}, RING.index(client.name)
+def partners(matrix, client):
+    """The next in the ring first; those that are installed, whether or not the run is about them."""
+    named, place = {one.name: one for one in everyone()}, RING.index(client.name) if client.name in RING else 0
     for name in RING[place + 1:] + RING[:place]:
         if named[name].project != client.project and can_lead(client.name, name) and matrix.has(named[name]):
-            return named[name]
-    raise Skip("no client of another language is installed")
+            yield named[name]
 
 
 def mixed(matrix, client):
-    """With the next client of another language."""
-    with Group(matrix, client, "mixed") as group:
-        first = group.alone(assignor="roundrobin")
-        other = partner(matrix, client)
-        second = group.member(other, assignor="roundrobin")
-        try:
-            group.becomes_shared_by([first, second])
-        except Skip as refused:
-            raise Fault(f"{other.name} does not join: {refused}") from None
-        sent = group.send(60)
-        group.once(sent, [first, second])
-        group.close()
-        note = f" -- {MIXED_NOTES[client.name]}" if client.name in MIXED_NOTES else ""
-        return f"with {other.name}: {len(sent)} records, each read once{note}"
+    """With the next client of another language that has groups."""
+    for other in partners(matrix, client):
+        with Group(matrix, client, "mixed") as group:
+            first, second = group.alone(assignor="roundrobin"), group.member(other, assignor="roundrobin")
+            try:
+                group.becomes_shared_by([first, second])
+            except Skip:
+                continue
+            sent = group.send(60)
+            group.once(sent, [first, second])
+            group.close()
+            note = f" -- {MIXED_NOTES[client.name]}" if client.name in MIXED_NOTES else ""
+            return f"with {other.name}: {len(sent)} records, each read once{note}"
+    raise Skip("no client of another language is installed")
 
 
 def play(matrix, client):
