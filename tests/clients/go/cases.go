@@ -278,6 +278,9 @@ var cases = map[string]func(play) string{
 		place := must(p.trySend(ProducerOptions{}, numbered(p.prefix+"auto", 1)))
 		expect("acked at", int64(0), place[0].Offset)
 		expect("read", []string{"value-0"}, values(p.read(p.prefix+"auto", 1, earliest)))
+		if about := p.AboutAuto(); about != "" {
+			return "made by its first record -- " + about
+		}
 		return "made by its first record"
 	},
 	"produce.default":    produceDefault,

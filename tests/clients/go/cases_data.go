@@ -255,8 +255,20 @@ func pollIdle(p play) string {
 }
 
 func pollWakes(p play) string {
-	const rounds = 20
-	topic := p.prefix + "wakes"
+	var series [][]time.Duration
+	for len(series) < 3 {
+		late := p.lateness(fmt.Sprintf("%swakes-%d", p.prefix, len(series)), 20)
+		series = append(series, late)
+		if late[17] <= 50*time.Millisecond {
+			return fmt.Sprintf("18 of 20 within 50 ms of the ack, in series %d", len(series))
+		}
+	}
+	fail("after the ack: %v", series)
+	return ""
+}
+
+// lateness is how long after its ack each record is there, in order.
+func (p play) lateness(topic string, rounds int) []time.Duration {
 	p.send(ProducerOptions{}, numbered(topic, 1)...)
 	consumer := must(p.Consumer(ConsumerOptions{Reset: "earliest"}))
 	check(consumer.Assign(map[Place]int64{{topic, 0}: earliest}))
@@ -295,10 +307,8 @@ func pollWakes(p play) string {
 		late = append(late, at.Sub(acked))
 	}
 	producer.Close()
-	if middle := median(late); middle > 50*time.Millisecond {
-		fail("the median poll has the record %v after its ack", middle)
-	}
-	return "within 50 ms of the ack"
+	slices.Sort(late)
+	return late
 }
 
 func adminConfigs(p play) string {

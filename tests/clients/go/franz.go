@@ -30,6 +30,10 @@ func (f *franz) Version() string {
 	return moduleVersion("github.com/twmb/franz-go") + " (kadm " + moduleVersion("github.com/twmb/franz-go/pkg/kadm") + ")"
 }
 
+func (f *franz) AboutAuto() string {
+	return "with AllowAutoTopicCreation: by its default it asks for no topic to be made"
+}
+
 func (f *franz) open(options ...kgo.Opt) (*kgo.Client, error) {
 	logger := kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)
 	return kgo.NewClient(append(options, kgo.SeedBrokers(f.bootstrap), kgo.WithLogger(logger))...)

@@ -118,6 +118,7 @@ type Library interface {
 	Version() string
 	Without() (writing, reading []string)
 	Codecs() []string
+	AboutAuto() string   // the setting without which a record makes no topic
 	Resets() bool        // whether a consumer of partitions has auto.offset.reset
 	SaysCommitted() bool // whether Commit returns what became of it
 	Producer(options ProducerOptions) (Producer, error)
@@ -143,6 +144,7 @@ type Lacking struct{}
 
 func (Lacking) Without() ([]string, []string) { return nil, nil }
 func (Lacking) Codecs() []string              { return codecs }
+func (Lacking) AboutAuto() string             { return "" }
 func (Lacking) Resets() bool                  { return true }
 func (Lacking) SaysCommitted() bool           { return true }
 func (Lacking) AlterConfig(string, string, *string) error {

@@ -32,6 +32,10 @@ func (s *segmentio) Without() ([]string, []string) {
 	return nil, []string{"empty-keys", "empty-values", "empty-headers"}
 }
 
+func (s *segmentio) AboutAuto() string {
+	return "with AllowAutoTopicCreation: by its default it asks for no topic to be made"
+}
+
 // Resets is no: a Reader waits where it was put.
 func (s *segmentio) Resets() bool { return false }
 

@@ -37,7 +37,7 @@ type segmentioRecord struct {
 
 func (s *segmentio) Consumer(options ConsumerOptions) (Consumer, error) {
 	if options.Instance != "" {
-		return nil, Impossible("its ConsumerGroup takes no id of an instance: no static members")
+		return nil, Impossible("its ConsumerGroup takes no id of an instance; its Client does, but its Heartbeat reads the error code where the answer has the throttle time: such a member hears of no rebalance")
 	}
 	config := kafka.ConsumerGroupConfig{ID: options.Group, Brokers: []string{s.bootstrap}, StartOffset: kafka.FirstOffset, ErrorLogger: segmentioErrors}
 	config.SessionTimeout = time.Duration(options.SessionMs) * time.Millisecond

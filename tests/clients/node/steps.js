@@ -6,6 +6,8 @@
 //   cannot                        { case: reason } of the cases that are impossible for it
 //   cannotMember(options)         the reason why it cannot be such a member
 //   aboutGroups aboutReset        what the report says of its groups, and of how their offsets are set back
+//   aboutMetadata                 and of the metadata of commits
+//   aboutAuto aboutRange aboutEnd and of topics that records make, of positions out of range, and of seeking the end
 //   afterAll rangeIsError         how it answers a time behind all records, and a position out of range
 //   admin()                       calls of an admin client; see the adapters
 //   producer({ acks, codec, idempotent, partitioner })
@@ -187,4 +189,22 @@ export async function readAll(library, topic) {
   const records = await inbox.take(high - low)
   await inbox.close()
   return records
+}
+
+/** By how many ms behind its ack each of 20 records of a topic with one is there, in order. */
+export async function lateness(library, topic) {
+  const inbox = await Inbox.open(library, { topic })
+  await inbox.take(1)
+  const late = []
+  await withProducer(library, {}, async producer => {
+    for (let i = 0; i < 20; i++) {
+      await sleep(20) // the fetch before this one is back in its wait
+      await producer.send(topic, messages(['wake']))
+      const acked = performance.now()
+      const [record] = await inbox.take(1)
+      late.push(Math.max(0, Math.round(record.at - acked)))
+    }
+  })
+  await inbox.close()
+  return late.sort((a, b) => a - b)
 }

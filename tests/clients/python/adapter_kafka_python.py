@@ -98,7 +98,7 @@ class Consumer(base.Consumer):
 
     def subscribe(self, topics, assigned, revoked):
         self.consumer.subscribe(topics, listener=Listener(self.consumer, assigned, revoked))
-        # Else it may join before it has heard of the partitions, and join again when it has: see ../faults.tsv for what comes of that.
+        # Else it may join before it has heard of the partitions, and join again when it has.
         for topic in topics:
             self.consumer.partitions_for_topic(topic)
 
@@ -129,6 +129,7 @@ class Adapter(base.Library):
 
     without_writing = ("null-pairs", "null-headers")
     consumer_type = Consumer
+    about_groups = "its members ask for the topic's partitions before they poll: else one may join before it knows them, and again when it does"
 
     def __init__(self, bootstrap):
         super().__init__(bootstrap)

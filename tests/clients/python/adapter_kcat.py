@@ -30,36 +30,39 @@ def words(*flags, **properties):
 
 
 class Producer(base.Producer):
-    """What is sent goes out with flush(): kcat reports a whole run, not a record."""
+    """What is sent goes out with flush(), by one run for each partition: kcat reports a whole run, not a record."""
 
     def __init__(self, bootstrap, properties):
-        self.bootstrap, self.properties, self.waiting = bootstrap, properties, []
+        self.bootstrap, self.properties, self.waiting = bootstrap, properties, {}
 
     def send(self, topic, value, key=None, headers=None, partition=None, timestamp_ms=None, done=None):
         shape = (topic, partition, tuple(headers or ()), None in (key, value), key is None and value is not None)
-        if self.waiting and self.waiting[0][0] != shape:
-            self.flush()
-        self.waiting.append((shape, key, value, done))
+        waiting = self.waiting.setdefault((topic, partition), [])
+        if waiting and waiting[0][0] != shape:
+            self._run(waiting)
+            waiting.clear()
+        waiting.append((shape, key, value, done))
 
     def flush(self):
-        if not self.waiting:
-            return
-        (topic, partition, headers, null, bare), *_ = self.waiting[0]
+        while self.waiting:
+            self._run(self.waiting.pop(next(iter(self.waiting))))
+
+    def _run(self, waiting):
+        (topic, partition, headers, null, bare), *_ = waiting[0]
         flags = ["-P", "-b", self.bootstrap, "-t", topic, "-D", RECORD_ENDS.decode()]
         flags += [] if partition is None else ["-p", str(partition)]
         flags += [] if bare else ["-K", KEY_ENDS.decode()]
         flags += ["-Z"] if null and not bare else []
         for name, data in headers:
             flags += ["-H", name.encode() + (b"" if data is None else b"=" + data)]
-        text = b"".join((b"" if bare else (key or b"") + KEY_ENDS) + (value or b"") + RECORD_ENDS for _, key, value, _ in self.waiting)
+        text = b"".join((b"" if bare else (key or b"") + KEY_ENDS) + (value or b"") + RECORD_ENDS for _, key, value, _ in waiting)
         run = subprocess.run(words(*flags, **self.properties), input=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         os.write(2, run.stderr)
         said = run.stderr.decode(errors="replace")
         failure = None
         if run.returncode != 0 or "Delivery failed" in said:
             failure = Failure(base.MESSAGE_TOO_LARGE if "Message size too large" in said else None, said)
-        sent, self.waiting = self.waiting, []
-        for *_, done in sent:
+        for *_, done in waiting:
             if done:
                 done(failure, partition, None)
 
@@ -191,6 +194,8 @@ class Adapter(base.Library):
     without_writing = ("timestamps",)
     sends_at_once = False
     commits = False
+    about_acks = "an ack is known by the end of its run, without an offset"
+    cannot = {"poll.idle": "it prints what comes: there is no call to poll"}
 
     def cluster(self):
         run = subprocess.run(words("-L", "-J", "-b", self.bootstrap), capture_output=True, text=True)

@@ -213,6 +213,11 @@ class Consumer(base.Consumer):
             raise Failure(None, f"no offsets of {topic} {partition}")
         return ends
 
+    def ends_of_all(self, topic, partitions):
+        lines = self.tools.lines("get-offsets", "--topic", topic, "--time", -1)
+        if len(lines) != partitions:
+            raise Failure(None, f"offsets of {len(lines)} of {partitions} partitions")
+
     def offset_at(self, topic, partition, ms):
         return self._offset(topic, partition, ms)
 
@@ -224,7 +229,6 @@ class Consumer(base.Consumer):
             self.process.close()
 
 
-NO_POLL = "the console consumer prints what comes: there is no call to poll"
 UNSAID = "the console consumer does not say which partitions it owns"
 NOT_ACKED = "the console producer does not say what is acked"
 
@@ -235,9 +239,12 @@ class Adapter(base.Library):
     sends_at_once = False
     commits = False
     chooses_partitions = False
+    about_acks = "an ack is known by the end of its run, without an offset"
+    idle_seconds = (0.2, 5)
+    about_idle = "a poll is a run of the console consumer with --timeout-ms 200, its start counted too"
     about_errors = "no partitions are refused by the tool itself"
     cannot = {
-        "poll.idle": NO_POLL, "poll.wakes": NO_POLL, "write": "the console producer takes lines, and records hold ends of lines",
+        "write": "the console producer takes lines, and records hold ends of lines",
         "member": UNSAID, "produce": NOT_ACKED,
     }  # fmt: skip
 

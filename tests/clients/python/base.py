@@ -49,6 +49,10 @@ class Consumer:
     assign = impossible("assign")  # {(topic, partition): offset, "earliest" or "latest"}
     seek = impossible("seek")  # topic, partition, offset, "earliest" or "latest"
     ends = impossible("offsets of partitions")  # topic, partition -> (earliest, latest)
+    def ends_of_all(self, topic, partitions):
+        for partition in range(partitions):
+            self.ends(topic, partition)
+
     offset_at = impossible("offsets by time")  # topic, partition, ms -> offset or None
     subscribe = impossible("subscribe")  # topics, assigned([(topic, partition)] owned now), revoked([...])
     commit = impossible("commit")  # {(topic, partition): (offset, metadata)}
@@ -70,6 +74,10 @@ class Library:
     codecs = CODECS
     sends_at_once = True  # else with flush()
     chooses_partitions = True  # its producer sends where it is told
+    about_acks = ""  # and of acks, where they come without offsets
+    about_groups = ""  # of its members
+    idle_seconds = (0.1, 0.35)  # what a poll of 200 ms may take
+    about_idle = ""
     about_errors = ""  # what the report says of the errors of topics
     cannot = {}  # why a case or a verb is impossible, where no call is missing
     commits = True  # whether a program says what is committed, and when

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.connect.cli.ConnectDistributed;
 
@@ -26,11 +27,7 @@ final class Connect {
 
     static String files() throws Exception {
         Files.createFile(SOURCE);
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
-        String rest = "http://127.0.0.1:" + port;
+        String rest = "http://127.0.0.1:" + freePort();
         worker(rest, () -> {
             put(rest, "source", "FileStreamSource", "\"file\": \"" + SOURCE + "\", \"topic\": \"" + Client.named("files") + "\"");
             put(rest, "sink", "FileStreamSink", "\"file\": \"" + SINK + "\", \"topics\": \"" + Client.named("files") + "\"");
@@ -38,6 +35,18 @@ final class Connect {
         });
         worker(rest, () -> passed(rest, 500, 700));
         return "700 lines from file to file, by two workers one after the other";
+    }
+
+    /** Nobody listens there, and it is below the range of outgoing connections so that none of them takes it later. */
+    private static int freePort() {
+        while (true) {
+            int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
+            try (ServerSocket free = new ServerSocket(port)) {
+                return free.getLocalPort();
+            } catch (IOException e) {
+                continue; // taken: another
+            }
+        }
     }
 
     /** Starts a worker, does this, and stops it in order. */

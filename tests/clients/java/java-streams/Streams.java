@@ -54,7 +54,7 @@ final class Streams {
             Cases.same("the changelog's cleanup.policy", "compact", policy(admin, "counts-store-changelog"));
             Cases.same("the repartition topic's cleanup.policy", "delete", policy(admin, "by-word-repartition"));
         }
-        return all.size() + " words" + (again ? ", the second run on the restored store" : "");
+        return all.size() + " words" + (again ? ", the second run on the restored store" : " -- one run; the second is of the full tier");
     }
 
     /** Runs the program until it has counted so many more lines, closes it, and takes its local state away. */

@@ -89,7 +89,10 @@ final class OffsetCases {
                     if (reset.equals("earliest")) {
                         got.add(Cases.takeValues(consumer, 10).toString());
                     } else {
-                        consumer.poll(Duration.ofMillis(500));
+                        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+                        while (consumer.position(partition) == 1000 && System.nanoTime() < deadline) {
+                            Cases.require(consumer.poll(Duration.ofMillis(100)).isEmpty(), "records out of range");
+                        }
                         got.add(Long.toString(consumer.position(partition)));
                     }
                 } catch (OffsetOutOfRangeException e) {
@@ -169,7 +172,20 @@ final class OffsetCases {
     }
 
     private static String wakes() throws Exception {
-        TopicPartition partition = new TopicPartition(Cases.topicWith("wakes", 0, 1), 0);
+        List<List<Long>> series = new ArrayList<>();
+        while (series.size() < 3) {
+            List<Long> late = lateness("wakes-" + series.size());
+            series.add(late);
+            if (late.get(17) <= 50) {
+                return "18 of 20 within 50 ms of the ack, in series " + series.size();
+            }
+        }
+        throw new AssertionError("ms behind the ack: " + series);
+    }
+
+    /** By how many ms behind its ack each record is there, in order. */
+    private static List<Long> lateness(String topic) throws Exception {
+        TopicPartition partition = new TopicPartition(Cases.topicWith(topic, 0, 1), 0);
         LinkedBlockingQueue<Long> polled = new LinkedBlockingQueue<>();
         KafkaConsumer<String, String> consumer = Client.consumer("auto.offset.reset", "latest");
         Thread thread = new Thread(() -> pollInto(consumer, partition, polled));
@@ -187,9 +203,8 @@ final class OffsetCases {
             consumer.wakeup();
             thread.join();
         }
-        long median = median(late);
-        Cases.require(median <= 50, "ms behind the ack: " + late);
-        return median + " ms behind the ack";
+        late.sort(null);
+        return late;
     }
 
     /** Hands over the time when it has its position, then when each record is there. */

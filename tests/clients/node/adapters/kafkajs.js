@@ -134,6 +134,8 @@ export const library = {
   codecs: Object.keys(CODECS),
   without: ['null-headers'],
   cannot: { 'admin.logdirs': 'its admin client has no call that describes log directories' },
+  aboutEnd: 'the end by its offset: a seek to -1 goes where a group without offsets starts',
+  aboutRange: 'it has no setting that makes it an error',
   afterAll: 10, // it answers the end where Kafka says that there is none
   cannotMember({ instance, assignor }) {
     if (instance) {

@@ -1,7 +1,8 @@
 // @platformatic/kafka. Its zstd is Node's own, which Node 20 has not.
 
 import {
-  Admin, Consumer, MessagesStreamFallbackModes, MessagesStreamModes, Producer, ProduceAcks, compatibilityPartitioner, compressionsAlgorithms
+  Admin, Connection, Consumer, MessagesStreamFallbackModes, MessagesStreamModes, Producer, ProduceAcks, compatibilityPartitioner, compressionsAlgorithms,
+  offsetCommitV9
 } from '@platformatic/kafka'
 import { BOOTSTRAP, someGroup } from '../steps.js'
 
@@ -111,7 +112,7 @@ function record({ partition, offset, key, value, headers, timestamp }) {
 
 /** The stream of a consumer: committed offsets where there are some, else from one end, or from an offset. */
 async function open(consumer, topic, from, offset) {
-  const start = offset === undefined
+  const start = offset === -1 ? { mode: MessagesStreamModes.LATEST } : offset === undefined
     ? { mode: MessagesStreamModes.COMMITTED, fallbackMode: from === 'earliest' ? MessagesStreamFallbackModes.EARLIEST : MessagesStreamFallbackModes.LATEST }
     : { mode: MessagesStreamModes.MANUAL, offsets: [{ topic, partition: 0, offset: BigInt(offset) }] }
   return consumer.consume({ topics: [topic], autocommit: false, ...start })
@@ -132,7 +133,22 @@ async function reader({ topic, group, from, offset, onRecord, onError }) {
       await stream.close()
       await start(offset)
     },
-    commit: (topic, partition, offset) => consumer.commit({ offsets: [{ topic, partition, offset: BigInt(offset), leaderEpoch: 0 }] })
+    commit: (topic, partition, offset, metadata) => metadata === undefined
+      ? consumer.commit({ offsets: [{ topic, partition, offset: BigInt(offset), leaderEpoch: 0 }] })
+      : commitWith(metadata, consumer, topic, partition, offset)
+  }
+}
+
+/** A consumer's own commit sends no metadata: the package's call of the protocol does, in the name of the member. */
+async function commitWith(committedMetadata, consumer, topic, partitionIndex, offset) {
+  const [host, port] = BOOTSTRAP.split(':')
+  const connection = new Connection('matrix')
+  await connection.connect(host, Number(port))
+  try {
+    const partition = { partitionIndex, committedOffset: BigInt(offset), committedLeaderEpoch: -1, committedMetadata }
+    await offsetCommitV9.api.async(connection, consumer.groupId, consumer.generationId, consumer.memberId, null, [{ name: topic, partitions: [partition] }])
+  } finally {
+    await connection.close()
   }
 }
 
@@ -211,8 +227,10 @@ export const library = {
   codecs: Object.keys(compressionsAlgorithms).filter(codec => !NONE.includes(codec)),
   lacks: NONE.length ? `${NONE.join(' ')} is not in Node ${process.versions.node}` : '',
   without: [],
-  cannot: { 'commits.metadata': 'its commit sends none with an offset, nor does the admin client\'s call' },
+  cannot: {},
+  aboutMetadata: 'by its call of the protocol: a consumer\'s commit sends none',
   rangeIsError: true, // it starts at an offset, or at an end, not at one for want of the other
+  aboutAuto: 'with autocreateTopics: by its default it asks for no topic to be made',
   aboutGroups: 'after a rebalance it hands over again what had been on its way; its member leaves that out',
   afterAll: -1,
   cannotMember({ assignor }) {

