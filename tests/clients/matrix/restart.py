@@ -19,7 +19,7 @@ CLOSED_SECONDS = 2
 # do; and so long a member that was there may tell of the broker that went away.
 LATE_SECONDS = 10
 # The clients whose producer gives up within seconds, by its own defaults: after a few tries, or when no broker can be reached.
-GIVE_UP = {"sarama", "sarama-1-0", "sarama-2-8", "kafka-go", "kafkajs", "platformatic", "kcat", "kafka-python-2-0"}
+GIVE_UP = {"sarama", "sarama-1-0", "sarama-2-8", "kafka-go", "kafkajs", "platformatic", "kcat", "kafka-python-2-0", "tools-4", "tools-3"}
 # What an error says that came of a broker that is away, and what none says that did.
 AWAY = re.compile(
     r"connect|transport|brokers? (?:are |is )?down|AllBrokersDown|available brokers|\bEOF\b|time[d-]? ?out|expired|broken ?pipe|reset by peer|refused"

@@ -1,5 +1,6 @@
 """Kafka's own command line tools by class, of the versions of ../java/kafka-*: one process runs them one after the other (../tools/Tools.java),
-members of groups have their own. What they are asked and what they say are words and lines."""
+members of groups have their own. What they are asked and what they say are words and lines. The verbs member and produce are Kafka's
+VerifiableConsumer and VerifiableProducer (../tools/Verifiable.java)."""
 
 import atexit
 import json
@@ -229,8 +230,13 @@ class Consumer(base.Consumer):
             self.process.close()
 
 
-UNSAID = "the console consumer does not say which partitions it owns"
-NOT_ACKED = "the console producer does not say what is acked"
+ASSIGNORS = {"range": "RangeAssignor", "roundrobin": "RoundRobinAssignor", "cooperative": "CooperativeStickyAssignor"}
+VERIFIABLE = "org.apache.kafka.tools.Verifiable"
+
+
+def becomes(*words):
+    """This process is that of the tool from now on, so that signals are for it."""
+    os.execvp(JAVA[0], [*JAVA, "Verifiable", *map(str, words)])
 
 
 class Adapter(base.Library):
@@ -243,10 +249,8 @@ class Adapter(base.Library):
     idle_seconds = (0.2, 5)
     about_idle = "a poll is a run of the console consumer with --timeout-ms 200, its start counted too"
     about_errors = "no partitions are refused by the tool itself"
-    cannot = {
-        "write": "the console producer takes lines, and records hold ends of lines",
-        "member": UNSAID, "produce": NOT_ACKED,
-    }  # fmt: skip
+    about_groups = "by the console consumer; the cases of groups and of the restart are played by VerifiableConsumer and VerifiableProducer"
+    cannot = {"write": "the console producer takes lines, and records hold ends of lines"}
 
     def __init__(self, bootstrap):
         super().__init__(bootstrap)
@@ -316,3 +320,14 @@ class Adapter(base.Library):
 
     def consumer(self, group=None, reset="earliest", session_ms=None, instance=None, assignor=None):
         return Consumer(self.tools, group, reset)
+
+    def member(self, group, topic, *options):
+        options = dict(option.split("=", 1) for option in options)
+        words = ["--bootstrap-server", self.bootstrap, "--topic", topic, "--group-id", group, "--verbose"]
+        words += ["--session-timeout", options["session"]] if "session" in options else []
+        words += ["--group-instance-id", options["instance"]] if "instance" in options else []
+        words += ["--assignment-strategy", f"org.apache.kafka.clients.consumer.{ASSIGNORS[options['assignor']]}"] if "assignor" in options else []
+        becomes(f"{VERIFIABLE}Consumer", *words)
+
+    def produce(self, topic, per_second):
+        becomes(f"{VERIFIABLE}Producer", "--bootstrap-server", self.bootstrap, "--topic", topic, "--throughput", per_second)

@@ -47,6 +47,8 @@ def main():
         play_cases(library)
     elif verb in library.cannot:
         print("CASE cross.write skip" if verb == "write" else "skip", library.cannot[verb], flush=True)
+    elif hasattr(library, verb):
+        getattr(library, verb)(*rest)
     else:
         getattr(verbs, verb)(library, *rest)
 
