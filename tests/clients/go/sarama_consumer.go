@@ -38,7 +38,7 @@ func (s *saramaLibrary) Consumer(options ConsumerOptions) (Consumer, error) {
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	if options.SessionMs > 0 {
 		config.Consumer.Group.Session.Timeout = time.Duration(options.SessionMs) * time.Millisecond
-		config.Consumer.Group.Heartbeat.Interval = config.Consumer.Group.Session.Timeout / 3
+		config.Consumer.Group.Heartbeat.Interval = min(config.Consumer.Group.Heartbeat.Interval, config.Consumer.Group.Session.Timeout/3)
 	}
 	if options.Instance != "" {
 		if !s.version.IsAtLeast(sarama.V2_3_0_0) {

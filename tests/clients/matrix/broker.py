@@ -76,6 +76,13 @@ class Broker:
             time.sleep(0.1)
         raise Fault(f"the topic {name} does not come")
 
+    def delete_topic(self, name):
+        """By DeleteTopics 1. That there is none such is as good: who was to make it may have failed."""
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">i", 30_000)
+        error = struct.unpack(">h", self.request(20, 1, body)[-2:])[0]
+        if error not in (0, 3):
+            raise Fault(f"the topic {name} was not deleted: code {error}")
+
     def shows(self, name, partitions):
         """By Metadata 4: the topic and all its partitions are named without an error. Each is 26 bytes long with one replica."""
         answer = self.request(3, 4, struct.pack(">i", 1) + text(name) + struct.pack(">?", False))

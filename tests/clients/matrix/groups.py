@@ -10,6 +10,8 @@ from programs import Fault, Program, Skip, everyone, wait_until
 
 PARTITIONS = 6
 SESSION_MS = 6_000
+# Above what anybody waits for here: whose partitions are given away before that has left.
+LONG_SESSION_MS = 90_000
 # How fast producers send.
 PER_SECOND = 100
 # By how much what one member says may be heard later than what another says after it.
@@ -283,7 +285,7 @@ def join(matrix, client):
 
 def leave(matrix, client):
     with Group(matrix, client, "leave") as group:
-        first, second = group.alone(), group.member()
+        first, second = group.alone(session=LONG_SESSION_MS), group.member(session=LONG_SESSION_MS)
         group.becomes_shared_by([first, second])
         sent = group.producer()
         wait_until(60, "50 records read", lambda: len(read_values([first, second])) > 50, [first, second, sent])
