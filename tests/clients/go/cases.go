@@ -130,10 +130,10 @@ func (s *sent) places(count int) ([]Record, error) {
 	return places, nil
 }
 
-// made makes a topic and waits until the broker serves it: Apache Kafka answers before that.
 // served are the topics that were made; only topics.auto leaves that to a record.
 var served = map[string]bool{}
 
+// made makes a topic and waits until the broker serves it: Apache Kafka answers before that.
 func (p play) made(topic string, partitions int, configs map[string]string) {
 	served[topic] = true
 	check(p.CreateTopic(topic, partitions, configs))
@@ -169,6 +169,14 @@ func (p play) send(options ProducerOptions, records ...Record) []Record {
 		p.made(topic, 1, nil)
 	}
 	return must(p.trySend(options, records))
+}
+
+// behind is a note of what a case does not show, as the report lists it.
+func behind(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " -- " + note
 }
 
 // numbered are so many records for a partition.
@@ -278,10 +286,7 @@ var cases = map[string]func(play) string{
 		place := must(p.trySend(ProducerOptions{}, numbered(p.prefix+"auto", 1)))
 		expect("acked at", int64(0), place[0].Offset)
 		expect("read", []string{"value-0"}, values(p.read(p.prefix+"auto", 1, earliest)))
-		if about := p.AboutAuto(); about != "" {
-			return "made by its first record -- " + about
-		}
-		return "made by its first record"
+		return "made by its first record" + behind(p.AboutAuto())
 	},
 	"produce.default":    produceDefault,
 	"produce.codecs":     produceCodecs,
@@ -324,7 +329,7 @@ var cases = map[string]func(play) string{
 		got := must(readFrom(p.Library, topic, 10, earliest, partitions...))
 		sort.Slice(got, func(i, j int) bool { return got[i].Partition < got[j].Partition })
 		expect("records", values(records), values(got))
-		return "10 records of 1,000 partitions"
+		return "10 records of 1,000 partitions" + behind(p.AboutMany())
 	},
 	"offsets.ends":     offsetsEnds,
 	"offsets.seek":     offsetsSeek,

@@ -118,7 +118,7 @@ func offsetsSeek(p play) string {
 	expect("end", 0, len(must(consumer.Poll(time.Second))))
 	p.send(ProducerOptions{}, numbered(topic, 1)...)
 	expect("behind the end", sequence(20, 21), offsets(must(readOn(consumer, 1))))
-	return "13, beginning, end"
+	return "13, beginning, end" + behind(p.AboutSeek())
 }
 
 func offsetsTime(p play) string {

@@ -119,6 +119,8 @@ type Library interface {
 	Without() (writing, reading []string)
 	Codecs() []string
 	AboutAuto() string   // the setting without which a record makes no topic
+	AboutSeek() string   // what stands for a seek
+	AboutMany() string   // what stands for one consumer of many partitions
 	Resets() bool        // whether a consumer of partitions has auto.offset.reset
 	SaysCommitted() bool // whether Commit returns what became of it
 	Producer(options ProducerOptions) (Producer, error)
@@ -145,6 +147,8 @@ type Lacking struct{}
 func (Lacking) Without() ([]string, []string) { return nil, nil }
 func (Lacking) Codecs() []string              { return codecs }
 func (Lacking) AboutAuto() string             { return "" }
+func (Lacking) AboutSeek() string             { return "" }
+func (Lacking) AboutMany() string             { return "" }
 func (Lacking) Resets() bool                  { return true }
 func (Lacking) SaysCommitted() bool           { return true }
 func (Lacking) AlterConfig(string, string, *string) error {

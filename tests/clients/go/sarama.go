@@ -35,6 +35,9 @@ func (s *saramaLibrary) Codecs() []string {
 	return codecs[:4] // it sends zstd to 2.1 and later only
 }
 
+func (s *saramaLibrary) AboutSeek() string {
+	return "by another consumer of the partition that begins there"
+}
 func (s *saramaLibrary) Resets() bool        { return false }
 func (s *saramaLibrary) SaysCommitted() bool { return false }
 

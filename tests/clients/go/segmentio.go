@@ -32,6 +32,10 @@ func (s *segmentio) Without() ([]string, []string) {
 	return nil, []string{"empty-keys", "empty-values", "empty-headers"}
 }
 
+func (s *segmentio) AboutMany() string {
+	return "by 1,000 Readers: one without a group has one partition"
+}
+
 func (s *segmentio) AboutAuto() string {
 	return "with AllowAutoTopicCreation: by its default it asks for no topic to be made"
 }

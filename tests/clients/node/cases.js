@@ -214,7 +214,8 @@ const CASES = {
     require(behind, 'nothing came behind the end')
     same('behind the end', String(behind.offset), behind.value.toString())
     await inbox.close()
-    return `42, beginning, end${library.aboutEnd ? ` -- ${library.aboutEnd}` : ''}`
+    const about = library.aboutEnd ?? library.aboutSeek
+    return `42, beginning, end${about ? ` -- ${about}` : ''}`
   },
 
   async 'offsets.time'(library) {

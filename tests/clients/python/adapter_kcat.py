@@ -194,6 +194,7 @@ class Adapter(base.Library):
     without_writing = ("timestamps",)
     sends_at_once = False
     commits = False
+    about_seek = "by another run that begins there"
     about_acks = "an ack is known by the end of its run, without an offset"
     cannot = {"poll.idle": "it prints what comes: there is no call to poll"}
 

@@ -245,6 +245,7 @@ class Adapter(base.Library):
     sends_at_once = False
     commits = False
     chooses_partitions = False
+    about_seek = "by another run that begins there"
     about_acks = "an ack is known by the end of its run, without an offset"
     idle_seconds = (0.2, 5)
     about_idle = "a poll is a run of the console consumer with --timeout-ms 200, its start counted too"

@@ -78,6 +78,7 @@ class Library:
     about_groups = ""  # of its members
     idle_seconds = (0.1, 0.35)  # what a poll of 200 ms may take
     about_idle = ""
+    about_seek = ""
     about_errors = ""  # what the report says of the errors of topics
     cannot = {}  # why a case or a verb is impossible, where no call is missing
     commits = True  # whether a program says what is committed, and when

@@ -313,7 +313,7 @@ def seek(library, prefix):
     send(library, topic, [b"new"])
     expect("behind the end", [20], [record.offset for record in read(consumer, 1)])
     consumer.close()
-    return "13, beginning, end"
+    return "13, beginning, end" + (library.about_seek and f" -- {library.about_seek}")
 
 
 @case("offsets.time")

@@ -228,6 +228,7 @@ export const library = {
   lacks: NONE.length ? `${NONE.join(' ')} is not in Node ${process.versions.node}` : '',
   without: [],
   cannot: {},
+  aboutSeek: 'by another stream that begins there',
   aboutMetadata: 'by its call of the protocol: a consumer\'s commit sends none',
   rangeIsError: true, // it starts at an offset, or at an end, not at one for want of the other
   aboutAuto: 'with autocreateTopics: by its default it asks for no topic to be made',

@@ -117,7 +117,7 @@ fn send_one(producer: &FutureProducer, record: FutureRecord<'_, [u8], [u8]>) -> 
     Ok(block_on(ack)?.map(|delivery| delivery.offset).map_err(|(e, _)| e))
 }
 
-/// The next so many; fewer when nothing has come for ten seconds.
+/// The next so many; fewer when nothing has come for thirty seconds.
 fn take(consumer: &BaseConsumer, count: usize) -> Res<Vec<OwnedMessage>> {
     let mut messages = Vec::new();
     let mut deadline = Instant::now() + WAIT;
@@ -575,7 +575,7 @@ fn groups() -> Res<String> {
     same("described when empty", ("Empty".to_string(), 0), group_state(&group)?)?;
     remove_group(&group)??;
     same("deleted again", Err(RDKafkaErrorCode::GroupIdNotFound), remove_group(&group)?)?;
-    Ok("Stable with one member, Empty, deleted; again: GroupIdNotFound".into())
+    Ok("Stable with one member, Empty, deleted; again: GroupIdNotFound -- its assignment comes as bytes that are not read".into())
 }
 
 // --- Who wrote and who reads --------------------------------------------------------------------------------------------
