@@ -8,6 +8,7 @@
 //   aboutGroups aboutReset        what the report says of its groups, and of how their offsets are set back
 //   aboutMetadata                 and of the metadata of commits
 //   aboutAuto aboutRange aboutEnd and of topics that records make, of positions out of range, and of seeking the end
+//   aboutSeek                     and of what stands for a seek
 //   afterAll rangeIsError         how it answers a time behind all records, and a position out of range
 //   admin()                       calls of an admin client; see the adapters
 //   producer({ acks, codec, idempotent, partitioner })
