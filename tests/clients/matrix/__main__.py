@@ -30,10 +30,15 @@ def arguments():
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--work", type=Path)
     parser.add_argument("--store", action="store_true")
+    parser.add_argument("--races", action="store_true")
     parser.add_argument("--failed", type=int, default=0)
     parser.add_argument("--skipped", type=int, default=0)
     args = parser.parse_args()
+    if args.races and args.store and args.broker != "kafka":
+        parser.error("--races --store keeps what is logged with Apache Kafka: --broker kafka")
     args.clients = chosen(parser, args.names)
+    if args.races and any(client.project != "python" for client in args.clients):
+        parser.error("--races is for clients of the project python: name them")
     if not wanted_cases(args.tier, args.case):
         parser.error(f"no case of the tier {args.tier} matches {args.case.pattern}; tests/clients/cases.tsv has them")
     return args
@@ -76,7 +81,9 @@ def run_own(matrix, client, names):
             matrix.collect(client, list(failed), begun(matrix, client, list(failed), "again-"), first=failed)
         if "many.partitions" in names:
             # Apache Kafka has a file open for each partition there is, and no more than its limit allows.
-            matrix.broker.delete_topic(f"{client.name}-many")
+            outcome, detail = matrix.outcome(matrix.broker.delete_topic, f"{client.name}-many")
+            if outcome != "ok" and matrix.results[client, "many.partitions"].outcome == "ok":
+                matrix.result(client, "many.partitions", outcome, detail)
 
 
 def begun(matrix, client, names, prefix=""):
@@ -127,7 +134,7 @@ def main():
     clients = [client for client in args.clients if client.project not in args.without]
     broker = Broker(args.work)
     matrix = Matrix(args.broker, args.tier, wanted_cases(args.tier, args.case), broker, args.work, clients)
-    matrix.keeps = args.store
+    matrix.keeps, matrix.races = args.store, args.races
     if args.broker == "monolog":
         matrix.as_with_kafka, matrix.was_ok = report.against_kafka(), report.stored_ok()
     matrix.versions()

@@ -113,16 +113,24 @@ class Broker:
             raise Fault(f"the committed offsets of {group} come with errors: {rows}")
         return {part: offset for part, offset, *_ in rows if offset >= 0}
 
-    def generation(self, group, instance):
-        """The generation in which a static member is: of the heartbeats in its name all but one are of another. By DescribeGroups 4 and
-        Heartbeat 3."""
-        answer = Answer(self.request(15, 4, struct.pack(">i", 1) + text(group) + struct.pack(">?", False)), 4 + 4 + 4 + 2)
+    def members(self, group):
+        """The state of a group, and its members as (member id, group instance id), by DescribeGroups 4."""
+        answer = Answer(self.request(15, 4, struct.pack(">i", 1) + text(group) + struct.pack(">?", False)), 4 + 4 + 4)
+        error = answer.take("h")
+        if error:
+            raise Fault(f"the group {group} is not described: code {error}")
         _, state, _, _, count = answer.text(), answer.text(), answer.text(), answer.text(), answer.take("i")
-        ids = {}
+        found = []
         for _ in range(count):
-            member, named, _, _ = answer.text(), answer.text(), answer.text(), answer.text()
-            ids[named] = member
+            member, instance, _, _ = answer.text(), answer.text(), answer.text(), answer.text()
+            found.append((member, instance))
             answer.some(answer.take("i")), answer.some(answer.take("i"))
+        return state, found
+
+    def generation(self, group, instance):
+        """The generation in which a static member is: of the heartbeats in its name all but one are of another. By Heartbeat 3."""
+        state, members = self.members(group)
+        ids = {named: member for member, named in members}
         if instance not in ids:
             raise Fault(f"the group {group} is {state} without the member {instance}")
         for generation in range(1, 100):

@@ -260,6 +260,8 @@ class Group:
         for member in self.everyone:
             if member.process.poll() is None:
                 member.closes()
+            elif not member.signalled:
+                raise Fault(f"a member ended by itself with {member.process.returncode}: {member.tail()}")
         told = [line.text for member in self.everyone for line in errors(member) if not excused(member, line)]
         if told:
             raise Fault(f"{len(told)} errors of members: {told[0]}")

@@ -72,6 +72,7 @@ class Program:
     def __init__(self, command, env, log):
         self.lines = []
         self.log = log
+        self.signalled = False
         with open(log, "ab") as stderr:
             self.process = subprocess.Popen(command, env=env, cwd=env["WORK"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -100,6 +101,7 @@ class Program:
 
     def signal(self, what):
         if self.process.poll() is None:
+            self.signalled = True
             self.process.send_signal(what)
 
     def ends(self, seconds):
@@ -152,7 +154,7 @@ class Matrix:
         self.lock = threading.Lock()
         self.count = 0
         self.was_ok = lambda *_: False  # whether it is ok in the stored results
-        self.keeps = False
+        self.keeps, self.races = False, False
         # The short tier is there for every change: a time-out on a busy machine is given a second try, and is named.
         self.again = tier == "short"
         self.second_tries = {}  # {(client, case) that passed only so: what was said of the first}
@@ -184,6 +186,8 @@ class Matrix:
         with self.lock:
             self.logs.setdefault((client, phase), []).append(log)
         env = dict(os.environ, TIER=self.tier, CASES=" ".join(cases), PREFIX=f"{client.name}-{prefix}", WORK=str(place), CROSS=str(self.work / "cross"))
+        if self.races:
+            env["RACES"] = "1"
         command = [str(HERE / client.project / "run"), client.name, *map(str, verb)]
         if second:
             env["BOOTSTRAP"] = os.environ["SECOND_BOOTSTRAP"]

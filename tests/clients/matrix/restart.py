@@ -9,6 +9,7 @@ import report
 from groups import PER_SECOND, Group, last_reader, owned, read_on_at, taken_over
 from programs import Fault, Program, Skip, as_fault, wait_until
 
+CASES = ("restart.producer", "restart.group")
 AT_ONCE = 10
 PARTITIONS = 3
 # Long enough for all members to be heard again after the broker has come back, and short enough to wait for.
@@ -27,8 +28,9 @@ AWAY = re.compile(
     re.IGNORECASE,
 )
 NEVER = re.compile(r"sequence|epoch|unknown.?server|unexpected server|unknown.?error|corrupt|malformed|schema|version of API|fenced|producer.?id|out of ?range|storage", re.IGNORECASE)
-# A member that is not heard in time is dropped: so its commit is refused.
+# A member that is not heard in time is dropped: so its commit is refused. Its session begins anew when the broker is back.
 DROPPED = re.compile(r"unknown.?member", re.IGNORECASE)
+DROPPED_SECONDS = CLOSED_SECONDS + SESSION_MS / 1000
 # Apache Kafka opens its port before it leads its partitions.
 NOT_LEADING = re.compile(r"not the leader|NotLeader|not_leader|leaderless|LeaderNotAvailable", re.IGNORECASE)
 
@@ -47,8 +49,8 @@ class Riders:
         self.producer = self.group.producer()
         self.trouble = {}
         self.lost = None
-        self.joins()
-        self.joins()
+        self.try_to("group", self.joins)
+        self.try_to("group", self.joins)
 
     def joins(self):
         self.group.member(session=SESSION_MS)
@@ -94,6 +96,13 @@ class Riders:
             time.sleep(0.1)
         raise Fault(f"nothing of {sorted(self.left)} is committed in 30 s; {self.lost.tail()}")
 
+    def counts(self):
+        """Who is in the group, before the broker is killed."""
+        self.members = self.ids()
+
+    def ids(self):
+        return {member for member, _ in self.broker.members(self.group.group)[1]}
+
     def loses(self):
         """While the port is closed, so that nothing is committed behind the matrix's back."""
         self.lost.signal(signal.SIGKILL)
@@ -111,7 +120,14 @@ class Riders:
         for part, (least, most) in bounds.items():
             if not least <= self.kept.get(part, 0) <= most:
                 raise Fault(f"partition {part} was committed at {least} before the broker was killed, and is at {self.kept.get(part)} after it")
+        self.there = self.ids()
         self.joins()
+
+    def was_there(self):
+        """The member that was lost is out of the group by now; until its session had run out the group had it, after the restart too."""
+        gone = self.members - self.ids()
+        if not gone & self.there:
+            raise Fault(f"after the broker was killed the group had the members {sorted(self.there)}, and of those before it {sorted(gone)} not")
 
     def taken_over(self):
         return taken_over(self.alive(), self.left, self.mark)
@@ -127,14 +143,16 @@ class Riders:
         if self.trouble.get("group") and unread() and not isinstance(self.trouble["group"], Skip):
             self.trouble["group"] = Fault(f"{self.trouble['group']}; {len(unread())} of {len(acked)} acked records were not read")
         self.try_to("group", lambda: read_on_at(self.kept, self.taken_over()))
+        self.try_to("group", self.was_there)
         self.try_to("group", self.group.resumed)
         # Who was there when the broker went away tells of it; who came after it has nothing to tell.
-        away = lambda member, line: member in self.group.everyone[:2] and closed <= line.at <= opened + LATE_SECONDS and self.of_lost_broker(line.text)  # noqa: E731
+        away = lambda member, line: member in self.group.everyone[:2] and self.of_lost_broker(line, closed, opened)  # noqa: E731
         self.try_to("group", lambda: self.group.close(away))
 
-    def of_lost_broker(self, text):
+    def of_lost_broker(self, line, closed, opened):
         """What a member may tell of it."""
-        return tells_of_lost_broker(self.kind, text) or DROPPED.search(text)
+        lost = closed <= line.at <= opened + LATE_SECONDS and tells_of_lost_broker(self.kind, line.text)
+        return lost or closed + DROPPED_SECONDS <= line.at <= opened + DROPPED_SECONDS + LATE_SECONDS and DROPPED.search(line.text)
 
     def all_there(self, acked):
         """Nothing acked is lost: read back from the broker, by no client."""
@@ -165,26 +183,46 @@ class Riders:
         return f"{sum(len(member.said('record')) for member in self.group.everyone)} records read, {len(set(self.acked()))} acked; of the member that was killed {at}{self.group.note()}"
 
 
-def mounted(matrix, clients):
+class Results:
+    """Takes what came of the riders. In the first ride of the short tier it keeps what failed; then it is the earlier one of the second."""
+
+    def __init__(self, matrix, earlier=None):
+        self.matrix, self.earlier = matrix, earlier
+        self.failed = {}  # {client: {case: what was said of it}}
+
+    def cases(self, client):
+        return self.earlier.failed[client] if self.earlier else list(filter(self.matrix.wants, CASES))
+
+    def take(self, client, case, outcome, detail, seconds=None):
+        if self.earlier:
+            detail = self.matrix.at_second_try(client, case, outcome, detail, self.earlier.failed[client][case])
+        elif outcome == "FAIL" and self.matrix.again and not self.matrix.as_with_kafka(client, case, detail):
+            self.failed.setdefault(client, {})[case] = detail
+            return
+        self.matrix.result(client, case, outcome, detail, seconds)
+
+
+def mounted(matrix, clients, results):
     riders = []
     for client in clients:
         try:
             riders.append(as_fault(Riders, matrix, client))
         except Fault as trouble:
-            for case in filter(matrix.wants, ("restart.producer", "restart.group")):
-                matrix.result(client, case, "FAIL", str(trouble))
+            for case in results.cases(client):
+                results.take(client, case, "FAIL", str(trouble))
     return riders
 
 
-def ride(matrix, clients, first_try):
-    """What there is another try for: {client: {case: what was said of it}}. In the second, first_try has what was said in the first."""
-    riders = mounted(matrix, clients)
+def ride(matrix, clients, results):
+    riders = mounted(matrix, clients, results)
     for rider in riders:
         rider.settled()
     for rider in riders:
         rider.flow(50)
     for rider in riders:
         rider.try_to("group", rider.chooses)
+    for rider in riders:
+        rider.try_to("group", rider.counts)
     closed = time.monotonic()
     matrix.broker.ask("kill")
     time.sleep(CLOSED_SECONDS)
@@ -198,32 +236,22 @@ def ride(matrix, clients, first_try):
         rider.settled()
     for rider in riders:
         rider.flow(100)
-    failed = {}
     for rider in riders:
         begun = time.monotonic()
         rider.end(closed, opened)
-        for case, evidence in (("restart.producer", lambda: rider.producer_evidence(closed, opened)), ("restart.group", rider.group_evidence)):
-            before = first_try.get(rider.client, {})
-            if not matrix.wants(case) or before and case not in before:
-                continue
-            outcome, detail = matrix.outcome(evidence)
-            if outcome == "FAIL" and matrix.again and not before and not matrix.as_with_kafka(rider.client, case, detail):
-                failed.setdefault(rider.client, {})[case] = detail
-                continue
-            if before:
-                detail = matrix.at_second_try(rider.client, case, outcome, detail, before[case])
-            matrix.result(rider.client, case, outcome, detail, time.monotonic() - begun)
+        evidence = {"restart.producer": lambda: rider.producer_evidence(closed, opened), "restart.group": rider.group_evidence}  # noqa: B023
+        for case in results.cases(rider.client):
+            results.take(rider.client, case, *matrix.outcome(evidence[case]), time.monotonic() - begun)
         rider.group.__exit__()
         rider.producer.ends(0)
-    return failed
 
 
 def play(matrix):
-    if matrix.wants("restart.producer") or matrix.wants("restart.group"):
-        failed = {}
-        for first in range(0, len(matrix.players), AT_ONCE):
-            failed |= ride(matrix, matrix.players[first:first + AT_ONCE], {})
+    if any(map(matrix.wants, CASES)):
+        first = Results(matrix)
+        for at in range(0, len(matrix.players), AT_ONCE):
+            ride(matrix, matrix.players[at:at + AT_ONCE], first)
             if matrix.keeps:
                 report.store(matrix)
-        if failed:
-            ride(matrix, list(failed), failed)
+        if first.failed:
+            ride(matrix, list(first.failed), Results(matrix, first))

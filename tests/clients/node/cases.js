@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Inbox, Skip, lateness, messages, named, newTopic, numbers, readAll, refused, require, same, say, text, topicWith, until, withAdmin, withProducer } from './steps.js'
+import { Inbox, Skip, lateness, messages, named, newTopic, noted, numbers, readAll, refused, require, same, say, text, topicWith, until, withAdmin, withProducer } from './steps.js'
 
 const CASE_MS = 90_000
 const END = -1 // as an offset to seek
@@ -80,7 +80,7 @@ const CASES = {
     const topic = named('auto')
     await withProducer(library, {}, producer => producer.send(topic, [{ value: Buffer.from('first') }]))
     same('records', ['first'], (await readAll(library, topic)).map(r => r.value.toString()))
-    return `made by the first record${library.aboutAuto ? ` -- ${library.aboutAuto}` : ''}`
+    return noted('made by the first record', library.aboutAuto)
   },
 
   async 'produce.default'(library) {
@@ -102,7 +102,7 @@ const CASES = {
       await withProducer(library, { codec }, producer => producer.send(topic, messages(numbers(0, 500))))
       same(codec, numbers(0, 500), (await readAll(library, topic)).map(r => r.value.toString()))
     }
-    return `500 records each: ${library.codecs.join(' ')}${library.lacks ? ` -- ${library.lacks}` : ''}`
+    return noted(`500 records each: ${library.codecs.join(' ')}`, library.lacks)
   },
 
   async 'produce.acks'(library) {
@@ -214,8 +214,7 @@ const CASES = {
     require(behind, 'nothing came behind the end')
     same('behind the end', String(behind.offset), behind.value.toString())
     await inbox.close()
-    const about = library.aboutEnd ?? library.aboutSeek
-    return `42, beginning, end${about ? ` -- ${about}` : ''}`
+    return noted('42, beginning, end', library.aboutEnd ?? library.aboutSeek)
   },
 
   async 'offsets.time'(library) {
@@ -268,7 +267,7 @@ const CASES = {
     const second = await Inbox.open(library, { topic, group })
     same('second', numbers(10, 20), await second.values(10))
     await second.close()
-    return `0 to 9, then 10 to 19${library.aboutGroups ? ` -- ${library.aboutGroups}` : ''}`
+    return noted('0 to 9, then 10 to 19', library.aboutGroups)
   },
 
   async 'commits.metadata'(library) {
@@ -280,7 +279,7 @@ const CASES = {
     await inbox.close()
     const committed = await withAdmin(library, admin => admin.committed(group, topic))
     same('committed', [{ offset: 7, metadata: 'seven, with a note ü' }], committed)
-    return `7 with its note${library.aboutMetadata ? ` -- ${library.aboutMetadata}` : ''}`
+    return noted('7 with its note', library.aboutMetadata)
   },
 
   async 'commits.reset'(library) {
@@ -294,7 +293,7 @@ const CASES = {
     const second = await Inbox.open(library, { topic, group })
     same('after the reset', numbers(4, 10), await second.values(6))
     await second.close()
-    return `set back from 10 to 4${library.aboutReset ? ` -- ${library.aboutReset}` : ''}`
+    return noted('set back from 10 to 4', library.aboutReset)
   },
 
   async 'poll.idle'(library) {

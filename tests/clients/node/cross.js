@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Inbox, newTopic, say, text, withProducer } from './steps.js'
+import { Inbox, newTopic, noted, say, text, withProducer } from './steps.js'
 
 function shared(name) {
   return JSON.parse(readFileSync(join(process.env.CROSS, name), 'utf8'))
@@ -27,7 +27,7 @@ export async function write(library) {
       await withProducer(library, { codec }, producer => producer.send(topic, all))
       say(`WROTE ${codec}`)
     }
-    say(`CASE cross.write ok ${all.length} records with each of ${library.codecs.join(' ')}${library.lacks ? ` -- ${library.lacks}` : ''}`)
+    say(`CASE cross.write ok ${noted(`${all.length} records with each of ${library.codecs.join(' ')}`, library.lacks)}`)
   } catch (error) {
     say(`CASE cross.write FAIL ${text(error)}`)
   }
@@ -85,5 +85,5 @@ export async function read(library) {
     }
   }
   const faults = [...differing].map(([how, clients]) => `${how} (${clients.join(' ')})`)
-  say(faults.length ? `CASE cross.read FAIL ${faults.join('; ')}` : `CASE cross.read ok ${equal} topics equal${lacks ? ` -- ${lacks}` : ''}`)
+  say(faults.length ? `CASE cross.read FAIL ${faults.join('; ')}` : `CASE cross.read ok ${noted(`${equal} topics equal`, lacks)}`)
 }

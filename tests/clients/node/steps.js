@@ -36,6 +36,11 @@ export function named(name) {
   return `${process.env.PREFIX}${name}`
 }
 
+/** The evidence of a case with what the client cannot do of it, if there is anything. */
+export function noted(evidence, about) {
+  return about ? `${evidence} -- ${about}` : evidence
+}
+
 let groups = 0
 
 /** A group for a reader that has no other use for one. */

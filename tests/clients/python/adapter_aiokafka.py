@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 import threading
 
 import aiokafka
@@ -193,6 +194,8 @@ class Adapter(base.Library):
             raise Impossible("it has no cooperative assignor")
         assignors = {"range": [RangePartitionAssignor], "roundrobin": [RoundRobinPartitionAssignor], None: None}[assignor]
         wanted = given(group_id=group, session_timeout_ms=session_ms, group_instance_id=instance, partition_assignment_strategy=assignors)
+        if "RACES" in os.environ:
+            wanted["metadata_max_age_ms"] = 10
         return Consumer(self, bootstrap_servers=self.bootstrap, auto_offset_reset=reset, enable_auto_commit=False, **wanted)
 
     @guarded

@@ -20,6 +20,7 @@ final class Verifiable {
     private static final PrintStream OUT = System.out;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<String> OWNED = new TreeSet<>();
+    private static final CountDownLatch STOPPED = new CountDownLatch(1);
     private static final CountDownLatch COMPLETE = new CountDownLatch(1);
 
     private Verifiable() {}
@@ -33,21 +34,25 @@ final class Verifiable {
         });
         // On SIGTERM the tool closes in a hook of its own: the exit status is to say how that went.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            boolean closed = isComplete();
+            STOPPED.countDown();
+            boolean closed = comes(COMPLETE, args[0].endsWith("Producer") ? 50_000 : 25_000);
             say(closed ? "closed" : "error it does not close");
             Runtime.getRuntime().halt(closed ? 0 : 1);
         }));
         try {
             Class.forName(args[0]).getMethod("main", String[].class).invoke(null, (Object) Arrays.copyOfRange(args, 1, args.length));
+            if (STOPPED.getCount() > 0) {
+                Runtime.getRuntime().halt(1);
+            }
         } catch (InvocationTargetException thrown) {
             say("error " + thrown.getCause());
             Runtime.getRuntime().halt(1);
         }
     }
 
-    private static boolean isComplete() {
+    private static boolean comes(CountDownLatch event, int withinMs) {
         try {
-            return COMPLETE.await(50, TimeUnit.SECONDS);
+            return event.await(withinMs, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             return false;
         }
@@ -89,7 +94,13 @@ final class Verifiable {
             }
             case "producer_send_success" -> say("acked " + event.path("value").asText());
             case "producer_send_error" -> say("error " + event.path("value").asText() + " " + event.path("exception").asText() + " " + event.path("message").asText());
-            case "shutdown_complete" -> COMPLETE.countDown();
+            case "shutdown_complete" -> {
+                // After an error, too, it closes and says this.
+                if (!comes(STOPPED, 500)) {
+                    say("error it ended by itself");
+                }
+                COMPLETE.countDown();
+            }
             default -> { } // that it has begun, and sums at its end
         }
     }
