@@ -264,7 +264,7 @@ class Group:
                 raise Fault(f"a member ended by itself with {member.process.returncode}: {member.tail()}")
         told = [line.text for member in self.everyone for line in errors(member) if not excused(member, line)]
         if told:
-            raise Fault(f"{len(told)} errors of members: {told[0]}")
+            raise Fault(f"{len(told)} errors of members: {'; '.join(dict.fromkeys(told))}")
 
     def __enter__(self):
         return self

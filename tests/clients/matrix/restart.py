@@ -121,7 +121,6 @@ class Riders:
             if not least <= self.kept.get(part, 0) <= most:
                 raise Fault(f"partition {part} was committed at {least} before the broker was killed, and is at {self.kept.get(part)} after it")
         self.there = self.ids()
-        self.joins()
 
     def was_there(self):
         """The member that was lost is out of the group by now; until its session had run out the group had it, after the restart too."""
@@ -233,6 +232,8 @@ def ride(matrix, clients, results):
     for rider in riders:
         rider.try_to("group", rider.comes_back)
     for rider in riders:
+        rider.try_to("group", rider.joins)
+    for rider in riders:
         rider.settled()
     for rider in riders:
         rider.flow(100)
@@ -246,12 +247,15 @@ def ride(matrix, clients, results):
         rider.producer.ends(0)
 
 
+def rides(matrix, clients, results):
+    for at in range(0, len(clients), AT_ONCE):
+        ride(matrix, clients[at:at + AT_ONCE], results)
+        if matrix.keeps:
+            report.store(matrix)
+
+
 def play(matrix):
     if any(map(matrix.wants, CASES)):
         first = Results(matrix)
-        for at in range(0, len(matrix.players), AT_ONCE):
-            ride(matrix, matrix.players[at:at + AT_ONCE], first)
-            if matrix.keeps:
-                report.store(matrix)
-        if first.failed:
-            ride(matrix, list(first.failed), Results(matrix, first))
+        rides(matrix, matrix.players, first)
+        rides(matrix, list(first.failed), Results(matrix, first))

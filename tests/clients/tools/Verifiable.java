@@ -97,7 +97,7 @@ final class Verifiable {
             case "producer_send_error" -> say("error " + event.path("value").asText() + " " + event.path("exception").asText() + " " + event.path("message").asText());
             case "shutdown_complete" -> {
                 // After an error, too, it closes and says this.
-                if (!comes(STOPPED, 500)) {
+                if (!comes(STOPPED, 3_000)) {
                     say("error it ended by itself");
                 }
                 COMPLETE.countDown();
