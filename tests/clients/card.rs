@@ -115,7 +115,7 @@ impl Card {
         }
         text.push_str(
             "\n## Warnings and errors logged with Apache Kafka in runs that were made to meet races\n\nBy `scripts/clients --races --broker kafka \
-             --store`. They come now and then; no other run had logged them until then.\n\n| client | while | line |\n|---|---|---|\n",
+             --store`. They come now and then; none had been logged in that phase until then.\n\n| client | while | line |\n|---|---|---|\n",
         );
         for row in rows(&dir.join("report/kafka.logs")).iter().filter(|row| row[1].starts_with("races in ")) {
             writeln!(text, "| {} | {} | {} |", row[0], row[1], cell(&row[2])).unwrap();

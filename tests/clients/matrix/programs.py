@@ -210,10 +210,13 @@ class Matrix:
             return
         begun = time.monotonic()
         outcome, detail = self.outcome(function, *args)
-        if outcome == "FAIL" and self.again and not self.as_with_kafka(client, case, detail):
+        if self.has_second_try(client, case, outcome, detail):
             first, (outcome, detail) = detail, self.outcome(function, *args)
             detail = self.at_second_try(client, case, outcome, detail, first)
         self.result(client, case, outcome, detail, time.monotonic() - begun)
+
+    def has_second_try(self, client, case, outcome, detail):
+        return outcome == "FAIL" and self.again and not self.as_with_kafka(client, case, detail)
 
     def at_second_try(self, client, case, outcome, detail, first):
         """What is said of a case that was played again, and was this at first."""

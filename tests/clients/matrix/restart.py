@@ -195,7 +195,7 @@ class Results:
     def take(self, client, case, outcome, detail, seconds=None):
         if self.earlier:
             detail = self.matrix.at_second_try(client, case, outcome, detail, self.earlier.failed[client][case])
-        elif outcome == "FAIL" and self.matrix.again and not self.matrix.as_with_kafka(client, case, detail):
+        elif self.matrix.has_second_try(client, case, outcome, detail):
             self.failed.setdefault(client, {})[case] = detail
             return
         self.matrix.result(client, case, outcome, detail, seconds)
