@@ -7,6 +7,7 @@
 //! deletes (`toucher`); they sleep unless they are asked.
 
 pub mod backup;
+mod cached;
 mod checkpoint;
 mod codec;
 mod connection;

@@ -15,6 +15,7 @@
 //! A checkpoint reads the log in pieces too: until its end no frame is overwritten that it copies.
 #![allow(unsafe_code)]
 
+use super::cached::Cached;
 use crate::base::limits::WAL_HARD_BYTES;
 use log::error;
 use rusqlite::ffi::{
@@ -106,6 +107,8 @@ struct Database {
     file: Option<File>,
     /// SQLite believes pages to be there that are not.
     is_lost: AtomicBool,
+    /// What was written of it, and may be in the system's cache.
+    cached: Cached,
 }
 
 thread_local! {
@@ -150,7 +153,10 @@ impl Database {
         if let Some(database) = open.iter().filter_map(Weak::upgrade).find(|database| database.path == path) {
             return database;
         }
-        let database = Arc::new(Database { path: path.to_owned(), file: File::open(path).ok(), is_lost: AtomicBool::new(false) });
+        let (path, file) = (path.to_owned(), File::open(path).ok());
+        let cached = Cached::default();
+        cached.ends_at(file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len()));
+        let database = Arc::new(Database { path, file, is_lost: AtomicBool::new(false), cached });
         open.push(Arc::downgrade(&database));
         database
     }
@@ -290,6 +296,9 @@ unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
         return tests::REFUSES.get();
     }
     let result = below!(held, xWrite(file, held.bytes.as_ptr().cast(), held.bytes.len() as c_int, held.offset));
+    if let Some(pages) = &held.pages {
+        pages.database.file.iter().for_each(|file| pages.database.cached.wrote(file, held.offset as u64, held.bytes.len() as u64));
+    }
     held.bytes.clear();
     result
 }
@@ -413,7 +422,14 @@ unsafe extern "C" fn truncate_database(file: *mut sqlite3_file, bytes: sqlite3_i
         return std::mem::replace(&mut pages.unheard, SQLITE_OK);
     }
     // SAFETY: as above.
-    unsafe { truncate(file, bytes) }
+    let truncated = unsafe { truncate(file, bytes) };
+    // SAFETY: as above.
+    if let Some(pages) = unsafe { &held(file).pages }
+        && truncated == SQLITE_OK
+    {
+        pages.database.cached.ends_at(bytes.max(0) as u64);
+    }
+    truncated
 }
 
 unsafe extern "C" fn sync_database(file: *mut sqlite3_file, flags: c_int) -> c_int {
