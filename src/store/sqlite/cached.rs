@@ -1,150 +1,159 @@
 //! What the system keeps of the database in memory because a checkpoint wrote it. Left alone that is all that was ever written, until
 //! the machine's memory is used up: more than a broker in tens of MB may take, and where a virtual machine gets its memory when it is
-//! first touched, a page that is new to the cache costs many times what writing it does. So of what made the file longer the oldest goes; it
-//! is on the disk long since, and who reads so far back reads it from there. Pages that are used again were read a moment ago to delete
-//! what they held, and stay: where retention keeps the file as it is, its deletes find in the cache what fits. Called by `vfs`.
+//! first touched, a page that is new to the cache costs many times what writing it does. So of what made the file longer only the end
+//! stays; the rest is on the disk, and who reads so far back reads it from there. Pages of the file that are written again are left
+//! to the system: where retention lets a file be as long as it is, they are in the cache already if they fit. Called by `vfs`.
 
 use crate::base::limits::SYSTEM_CACHE_BYTES;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A shorter write is not noted: single pages are those of the index, which the writer will want again.
-const RUN_BYTES_MIN: u64 = 64 * 1024;
+/// The system is told each time it is so much.
+const STEP_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What made the file of a database longer, and may be in the cache.
-#[derive(Debug, Default)]
+/// The end of the file of a database, which may be in the cache since it was written.
+#[derive(Debug)]
 pub(super) struct Cached {
-    runs: Mutex<Runs>,
+    tail: Mutex<Tail>,
 }
 
-#[derive(Debug, Default)]
-struct Runs {
-    /// Oldest first.
-    runs: VecDeque<Run>,
-    bytes: u64,
-    /// Where the file ends.
+/// From here to there, in bytes of the file.
+#[derive(Debug)]
+struct Tail {
+    begin: u64,
     end: u64,
 }
 
-/// Bytes that follow one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    offset: u64,
-    bytes: u64,
-}
-
 impl Cached {
-    /// The file is so long: it was just opened, or truncated.
+    /// Of a file that is so long; nothing was written to it yet.
+    pub(super) fn of(file_bytes: u64) -> Cached {
+        Cached { tail: Mutex::new(Tail::of(file_bytes)) }
+    }
+
+    /// It was truncated.
     pub(super) fn ends_at(&self, end: u64) {
-        self.lock().end = end;
+        self.lock().ends_at(end);
     }
 
     /// Notes what was written to it, and has the system forget what is too much.
     pub(super) fn wrote(&self, file: &File, offset: u64, bytes: u64) {
-        let mut runs = self.lock();
-        runs.add(Run { offset, bytes });
-        while let Some(run) = runs.take_surplus(SYSTEM_CACHE_BYTES) {
-            forget(file, run);
+        let surplus = self.lock().grow(offset + bytes);
+        if let Some((offset, bytes)) = surplus {
+            forget(file, offset, bytes);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Runs> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Runs {
-    fn add(&mut self, run: Run) {
-        if run.offset >= self.end && run.bytes >= RUN_BYTES_MIN {
-            self.bytes += run.bytes;
-            self.runs.push_back(run);
-        }
-        self.end = self.end.max(run.offset + run.bytes);
+impl Tail {
+    fn of(file_bytes: u64) -> Tail {
+        Tail { begin: file_bytes, end: file_bytes }
     }
 
-    fn take_surplus(&mut self, bytes_max: u64) -> Option<Run> {
-        let oldest = self.runs.pop_front_if(|_| self.bytes > bytes_max)?;
-        self.bytes -= oldest.bytes;
-        Some(oldest)
+    fn ends_at(&mut self, end: u64) {
+        (self.begin, self.end) = (self.begin.min(end), end);
+    }
+
+    /// It is at least so long. What is to leave the cache for it: offset and bytes.
+    fn grow(&mut self, end: u64) -> Option<(u64, u64)> {
+        self.end = self.end.max(end);
+        let surplus = (self.end - self.begin).saturating_sub(SYSTEM_CACHE_BYTES);
+        (surplus >= STEP_BYTES).then(|| (std::mem::replace(&mut self.begin, self.end - SYSTEM_CACHE_BYTES), surplus))
     }
 }
 
-/// The system keeps what is not on the disk yet, and all of it where it takes no advice.
+/// The system begins to write what is not on the disk yet, and keeps it; where it takes no advice it keeps all.
 #[cfg(target_os = "linux")]
-fn forget(file: &File, run: Run) {
-    let _ = rustix::fs::fadvise(file, run.offset, std::num::NonZeroU64::new(run.bytes), rustix::fs::Advice::DontNeed);
+fn forget(file: &File, offset: u64, bytes: u64) {
+    #[cfg(test)]
+    tests::FORGOTTEN.set(tests::FORGOTTEN.get() + bytes);
+    let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(bytes), rustix::fs::Advice::DontNeed);
 }
 
 #[cfg(not(target_os = "linux"))]
-fn forget(_file: &File, _run: Run) {}
+fn forget(_file: &File, _offset: u64, _bytes: u64) {}
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
+    thread_local! {
+        /// Bytes that the system was told to forget.
+        pub(in super::super) static FORGOTTEN: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    const KEPT: u64 = SYSTEM_CACHE_BYTES;
+
     #[test]
-    fn the_oldest_of_what_is_too_much_goes() {
-        let run = |number: u64| Run { offset: number * RUN_BYTES_MIN, bytes: RUN_BYTES_MIN };
-        let mut runs = Runs::default();
-        (0..4).for_each(|number| runs.add(run(number)));
-        let surplus = |runs: &mut Runs| Vec::from_iter(std::iter::from_fn(|| runs.take_surplus(3 * RUN_BYTES_MIN)));
-        assert_eq!(surplus(&mut runs), [run(0)]);
-        assert_eq!(surplus(&mut runs), []);
-        runs.add(Run { offset: 4 * RUN_BYTES_MIN, bytes: 2 * RUN_BYTES_MIN });
-        assert_eq!(surplus(&mut runs), [run(1), run(2)]);
-        assert_eq!((runs.bytes, runs.runs.len()), (3 * RUN_BYTES_MIN, 2));
+    fn of_what_is_new_the_end_stays() {
+        let mut tail = Tail::of(0);
+        assert_eq!(tail.grow(KEPT), None);
+        assert_eq!(tail.grow(KEPT + STEP_BYTES - 1), None);
+        assert_eq!(tail.grow(KEPT + STEP_BYTES), Some((0, STEP_BYTES)));
+        assert_eq!(tail.grow(KEPT + STEP_BYTES + 4096), None);
+        assert_eq!(tail.grow(KEPT + 4 * STEP_BYTES), Some((STEP_BYTES, 3 * STEP_BYTES)));
     }
 
     #[test]
-    fn what_is_written_again_stays() {
-        let cached = Cached::default();
-        let add = |offset| {
-            let mut runs = cached.lock();
-            runs.add(Run { offset, bytes: RUN_BYTES_MIN });
-            runs.bytes / RUN_BYTES_MIN
-        };
-        cached.ends_at(2 * RUN_BYTES_MIN);
-        assert_eq!([0, 1, 2, 2, 1, 3].map(|number| add(number * RUN_BYTES_MIN)), [0, 0, 1, 1, 1, 2]);
-        cached.ends_at(3 * RUN_BYTES_MIN);
-        assert_eq!(add(3 * RUN_BYTES_MIN), 3);
+    fn what_was_there_and_what_is_written_again_stays() {
+        let mut tail = Tail::of(10 * KEPT);
+        assert_eq!([1, 9 * KEPT, 10 * KEPT, 11 * KEPT].map(|end| tail.grow(end)), [None; 4]);
+        assert_eq!(tail.grow(11 * KEPT + STEP_BYTES), Some((10 * KEPT, STEP_BYTES)));
+        assert_eq!(tail.grow(5 * KEPT), None);
     }
 
     #[test]
-    fn single_pages_stay() {
-        let mut runs = Runs::default();
-        (0..1_000).for_each(|number| runs.add(Run { offset: number * 4096, bytes: 4096 }));
-        assert_eq!(runs.take_surplus(0), None);
+    fn a_file_that_was_truncated_begins_anew_at_its_end() {
+        let mut tail = Tail::of(2 * KEPT);
+        assert_eq!(tail.grow(3 * KEPT), None);
+        tail.ends_at(KEPT);
+        assert_eq!(tail.grow(2 * KEPT), None);
+        assert_eq!(tail.grow(2 * KEPT + STEP_BYTES), Some((KEPT, STEP_BYTES)));
+    }
+
+    /// Whether the system has this page in memory; `None`: it does not say.
+    #[cfg(target_os = "linux")]
+    fn is_cached(file: &File, offset: u64) -> Option<bool> {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let mut page = [0; 4096];
+        match preadv2(file, &mut [std::io::IoSliceMut::new(&mut page)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(_) => Some(true),
+            Err(Errno::AGAIN) => Some(false),
+            Err(_) => None,
+        }
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn the_system_forgets_what_was_written_long_ago_and_nothing_is_lost() {
-        use std::io::IoSliceMut;
         use std::os::unix::fs::FileExt;
         let file = tempfile::tempfile().unwrap();
-        let is_cached = |file: &File, offset: u64| {
-            let mut page = [0; 4096];
-            rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut page)], offset, rustix::io::ReadWriteFlags::NOWAIT).is_ok()
-        };
-        let piece: Vec<u8> = (0..124 * 1024).map(|at| at as u8).collect();
-        let cached = Cached::default();
-        let write = |number: u64| {
-            let (offset, bytes) = (number * piece.len() as u64, piece.len() as u64);
+        let piece: Vec<u8> = (0..STEP_BYTES).map(|at| at as u8).collect();
+        let cached = Cached::of(0);
+        let pieces = KEPT / STEP_BYTES + 2;
+        let mut could_tell = true;
+        for offset in (0..pieces).map(|number| number * STEP_BYTES) {
             file.write_all_at(&piece, offset).unwrap();
             file.sync_data().unwrap();
-            cached.wrote(&file, offset, bytes);
-        };
-        let all = SYSTEM_CACHE_BYTES / piece.len() as u64 + 8;
-        (0..all).for_each(write);
-        let keeps = [0, 7, 8, all - 1].map(|number| is_cached(&file, number * piece.len() as u64));
+            could_tell &= is_cached(&file, offset) == Some(true);
+            cached.wrote(&file, offset, STEP_BYTES);
+        }
+        let seen = [0, 1, 2, pieces - 1].map(|number| is_cached(&file, number * STEP_BYTES));
         let mut read = vec![0; piece.len()];
-        file.read_exact_at(&mut read, 0).unwrap();
-        assert!(read == piece);
-        // A file system in memory keeps all.
-        forget(&file, Run { offset: 8 * piece.len() as u64, bytes: piece.len() as u64 });
-        if !is_cached(&file, 8 * piece.len() as u64) {
-            assert_eq!(keeps, [false, false, true, true]);
+        (0..pieces).for_each(|number| {
+            file.read_exact_at(&mut read, number * STEP_BYTES).unwrap();
+            assert!(read == piece);
+        });
+        // A file system in memory keeps all, and others do not say what they keep.
+        let control = tempfile::tempfile().unwrap();
+        control.write_all_at(&piece, 0).unwrap();
+        control.sync_data().unwrap();
+        rustix::fs::fadvise(&control, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        if could_tell && is_cached(&control, 0) == Some(false) {
+            assert_eq!(seen, [false, false, true, true].map(Some));
         }
     }
 }

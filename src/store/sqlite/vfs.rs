@@ -12,7 +12,8 @@
 //! from this database or written to it any more by this process. All of it is still in the log, which starts over only after a
 //! checkpoint that reached its end, and then none does.
 //!
-//! A checkpoint reads the log in pieces too: until its end no frame is overwritten that it copies.
+//! A checkpoint reads the log in pieces too: until its end no frame is overwritten that it copies. What it adds to the end of the database
+//! the system is told to forget after a while (`cached`).
 #![allow(unsafe_code)]
 
 use super::cached::Cached;
@@ -107,7 +108,7 @@ struct Database {
     file: Option<File>,
     /// SQLite believes pages to be there that are not.
     is_lost: AtomicBool,
-    /// What was written of it, and may be in the system's cache.
+    /// What was written at its end, and may be in the system's cache.
     cached: Cached,
 }
 
@@ -154,8 +155,7 @@ impl Database {
             return database;
         }
         let (path, file) = (path.to_owned(), File::open(path).ok());
-        let cached = Cached::default();
-        cached.ends_at(file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len()));
+        let cached = Cached::of(file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len()));
         let database = Arc::new(Database { path, file, is_lost: AtomicBool::new(false), cached });
         open.push(Arc::downgrade(&database));
         database
@@ -296,7 +296,9 @@ unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
         return tests::REFUSES.get();
     }
     let result = below!(held, xWrite(file, held.bytes.as_ptr().cast(), held.bytes.len() as c_int, held.offset));
-    if let Some(pages) = &held.pages {
+    if result == SQLITE_OK
+        && let Some(pages) = &held.pages
+    {
         pages.database.file.iter().for_each(|file| pages.database.cached.wrote(file, held.offset as u64, held.bytes.len() as u64));
     }
     held.bytes.clear();
@@ -550,6 +552,37 @@ mod tests {
         assert!((16..=24).contains(&written), "2 MB took {written} writes");
         assert!((7..=9).contains(&begun), "the disk began with 2 MB {begun} times");
         assert_eq!(digest(&db), (40, 2_000_000, "ok".to_string()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_forgets_what_made_the_database_longer_and_nothing_else() {
+        use super::super::cached::tests::FORGOTTEN;
+        let dir = TempDir::new().unwrap();
+        let forgotten = |db: &Connection, change: &str| {
+            let before = FORGOTTEN.get();
+            db.execute_batch(change).unwrap();
+            db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+            (FORGOTTEN.get() - before) >> 20
+        };
+        let insert = |mib: u32| {
+            format!(
+                "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {mib}) INSERT INTO t(data) SELECT zeroblob(1048576) FROM n"
+            )
+        };
+        let db = open_log(&dir);
+        assert_eq!(forgotten(&db, &insert(60)), 0);
+        let of_32 = forgotten(&db, &insert(32));
+        assert!((24..=29).contains(&of_32), "of 92 MiB 64 and a step stay: {of_32}");
+        assert!(forgotten(&db, "UPDATE t SET data = zeroblob(1040000)") <= 4, "the same pages again, and a step at most");
+        drop(db);
+        let db = Connection::open_with_flags_and_vfs(dir.path().join("t.db"), OpenFlags::default(), NAME).unwrap();
+        assert_eq!(forgotten(&db, "UPDATE t SET data = zeroblob(1030000)"), 0, "pages that were there");
+        assert_eq!(forgotten(&db, &insert(50)), 0, "no more than may stay");
+        // Shorter by some, and as long again.
+        assert_eq!(forgotten(&db, "DELETE FROM t WHERE id > 60; VACUUM"), 0);
+        let of_82 = forgotten(&db, &insert(82));
+        assert!((14..=19).contains(&of_82), "of 82 MiB 64 and a step stay: {of_82}");
     }
 
     #[test]
