@@ -105,7 +105,7 @@ pub const ENGINE_MAILBOX_MAX: usize = 65_536;
 pub const WAL_SOFT_BYTES: u64 = 8 * MIB as u64;
 /// Hard bound of the write-ahead log: here the writer waits for the checkpoint.
 pub const WAL_HARD_BYTES: u64 = 64 * MIB as u64;
-/// How much of what made the database longer the system is to keep in memory; of the rest what was read or written again.
+/// So much of the end of a database that grows the system is to keep in memory.
 pub const SYSTEM_CACHE_BYTES: u64 = 64 * MIB as u64;
 /// The fold runs after so many commits,
 pub const FOLD_COMMITS_MAX: u32 = 64;

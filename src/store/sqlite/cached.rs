@@ -2,7 +2,7 @@
 //! the machine's memory is used up: more than a broker in tens of MB may take, and where a virtual machine gets its memory when it is
 //! first touched, a page that is new to the cache costs many times what writing it does. So of what made the file longer only the end
 //! stays; the rest is on the disk, and who reads so far back reads it from there. Pages of the file that are written again are left
-//! to the system: where retention lets a file be as long as it is, they are in the cache already if they fit. Called by `vfs`.
+//! to the system: the bound is one of growth. Called by `vfs`.
 
 use crate::base::limits::SYSTEM_CACHE_BYTES;
 use std::fs::File;
@@ -80,6 +80,7 @@ fn forget(_file: &File, _offset: u64, _bytes: u64) {}
 pub(super) mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     thread_local! {
         /// Bytes that the system was told to forget.
         pub(in super::super) static FORGOTTEN: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
