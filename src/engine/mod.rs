@@ -17,7 +17,7 @@ use crate::state::broker::Broker;
 use crate::state::effects::{Effects, Held};
 use crate::state::timers::Timer;
 use crate::store::plan::Image;
-use crate::wire::message::Request;
+use crate::wire::message::{Request, Response};
 use std::collections::VecDeque;
 
 /// How often a full disk is tried again.
@@ -31,6 +31,10 @@ pub struct Engine {
     fx: Effects,
     now: Now,
     in_flight: Option<PlanNo>,
+    /// The storage thread takes no plan now.
+    rests: bool,
+    /// Produces that were answered when the last plan came back.
+    released: usize,
     /// Produces that wait for room in a plan, in the order of arrival; the frames they hold are charged to the memory budget.
     waiting: VecDeque<(ProduceWork, Option<Charge>)>,
     /// Requests with long lists or long answers that wait for memory or for room in a plan, in the order of arrival.
@@ -54,6 +58,8 @@ impl Engine {
             fx: Effects::new(memory),
             now,
             in_flight: None,
+            rests: false,
+            released: 0,
             waiting: VecDeque::new(),
             deferred: VecDeque::new(),
             life: Life::Serving,
@@ -71,6 +77,7 @@ impl Engine {
                 self.state.disconnected(conn, &mut self.fx, now);
             }
             Input::Committed(outcome) => self.plan_came_back(*outcome),
+            Input::Rested => self.rests = false,
             Input::Probed(has_room) => self.probed(has_room),
             Input::Retained { part, kept, until } => {
                 self.state.log.retained(part, kept, until, &mut self.fx, &mut self.state.timers, now);
@@ -104,14 +111,19 @@ impl Engine {
         }
         self.fill();
         self.resume();
-        if self.in_flight.is_none() && self.life != Life::Ended {
+        if self.in_flight.is_none() && self.life != Life::Ended && !(self.rests && self.fx.has_rows()) {
             self.send_plan();
         }
-        if self.life == Life::Stopping && self.in_flight.is_none() && self.waiting.is_empty() {
+        if self.life == Life::Stopping && self.in_flight.is_none() && !self.rests && self.waiting.is_empty() {
             self.life = Life::Ended;
             self.fx.output(Output::Stopped);
         }
         self.fx.take_outputs()
+    }
+
+    /// How many Produces were answered when the last plan came back.
+    pub fn released_produces(&self) -> usize {
+        self.released
     }
 
     /// What a store must hold, if everything decided is committed; `None` while something is on its way.
@@ -204,11 +216,13 @@ impl Engine {
     }
 
     fn plan_came_back(&mut self, outcome: Outcome) {
-        let Outcome { plan, result } = outcome;
+        let Outcome { plan, result, rest } = outcome;
         assert_eq!(self.in_flight.take(), Some(plan.no), "plans come back one at a time, as they were sent");
         match result {
             Ok(()) => {
                 let held = self.fx.release(plan.no);
+                self.rests = rest.is_some();
+                self.released = held.iter().filter(|held| matches!(held.response, Some(Response::Produce(_)))).count();
                 self.state.committed(&plan, &mut self.fx, self.now);
                 self.answer(held);
             }

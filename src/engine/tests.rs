@@ -22,6 +22,7 @@ use crate::wire::message::produce::{PartitionProduceData, ProduceRequest, TopicP
 use crate::wire::message::sync_group::SyncGroupRequest;
 use crate::wire::message::{Request, Response};
 use std::sync::Arc;
+use std::time::Duration;
 
 const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
 /// Two of these fill a plan.
@@ -142,13 +143,17 @@ impl Rig {
             partition.next_offset = row.last + 1;
             partition.max_ts = partition.max_ts.max(row.max_ts);
         }
-        self.input(Input::Committed(Box::new(Outcome { plan, result: Ok(()) })));
+        self.back(plan, Ok(()), None);
         self.said()
+    }
+
+    fn back(&mut self, plan: Plan, result: Result<(), Refusal>, rest: Option<Duration>) {
+        self.input(Input::Committed(Box::new(Outcome { plan, result, rest })));
     }
 
     fn full(&mut self, plan: Plan) -> Said {
         let refusal = Refusal::Full(Box::new(self.image.clone()));
-        self.input(Input::Committed(Box::new(Outcome { plan, result: Err(refusal) })));
+        self.back(plan, Err(refusal), None);
         self.said()
     }
 
@@ -339,7 +344,7 @@ fn a_broken_store_ends_the_broker_after_its_answers() {
     rig.produce(-1, &[8]);
     let plan = rig.said().plan.unwrap();
     rig.produce(-1, &[8]);
-    rig.input(Input::Committed(Box::new(Outcome { plan, result: Err(Refusal::Fatal) })));
+    rig.back(plan, Err(Refusal::Fatal), None);
     let said = rig.said();
     assert_eq!((said.produced(), said.others.as_slice()), (vec![(STORAGE, -1); 2], ["Halt".to_owned()].as_slice()));
     rig.produce(-1, &[8]);
@@ -363,6 +368,40 @@ fn an_orderly_stop_answers_and_commits_everything_first() {
     assert_eq!((said.to(), said.others), (vec![late.seq], vec!["Stopped".to_owned()]));
     rig.heartbeat();
     assert!(rig.said().is_silent());
+}
+
+#[test]
+fn while_the_storage_thread_rests_answers_leave_and_no_plan_goes_down() {
+    let mut rig = Rig::new();
+    let acks = [rig.produce(-1, &[8]), rig.produce(-1, &[8])];
+    let first = rig.said().plan.unwrap();
+    let gathered = rig.produce(-1, &[8]);
+    rig.back(first, Ok(()), Some(Duration::from_millis(1)));
+    let said = rig.said();
+    assert_eq!((said.to(), said.plan.is_none(), rig.engine.released_produces()), (acks.map(|to| to.seq).to_vec(), true, 2));
+    let beat = rig.heartbeat();
+    let follows = rig.produce(-1, &[8]);
+    let said = rig.pass(10);
+    assert_eq!((said.to(), said.plan.is_none()), (vec![beat.seq], true));
+    rig.input(Input::Stop);
+    assert!(rig.said().is_silent(), "what gathered is still to be committed");
+    rig.input(Input::Rested);
+    let plan = rig.said().plan.unwrap();
+    assert_eq!(plan.batches.len(), 2);
+    let said = rig.committed(plan);
+    assert_eq!((said.to(), said.others), (vec![gathered.seq, follows.seq], vec!["Stopped".to_owned()]));
+}
+
+#[test]
+fn a_stop_waits_for_the_end_of_a_rest() {
+    let mut rig = Rig::new();
+    rig.produce(-1, &[8]);
+    let plan = rig.said().plan.unwrap();
+    rig.back(plan, Ok(()), Some(Duration::from_millis(1)));
+    rig.input(Input::Stop);
+    assert_eq!(rig.said().others, [""; 0]);
+    rig.input(Input::Rested);
+    assert_eq!(rig.said().others, ["Stopped"]);
 }
 
 /// The one error code of a short answer.

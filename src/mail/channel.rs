@@ -34,8 +34,9 @@ pub struct Inbox<T> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Closed;
 
+/// Wakes one thread that sleeps.
 #[derive(Debug, Default)]
-struct Bell {
+pub(super) struct Bell {
     asleep: AtomicBool,
     sleeper: OnceLock<Thread>,
 }
@@ -110,14 +111,7 @@ impl<T> Inbox<T> {
     /// Sleeps until there is something, or that took too long, or it was woken for nothing. `timeout` is asked once bells are
     /// heard: whoever changes it after that rings, and is not missed.
     pub fn wait(&self, timeout: impl FnOnce() -> Option<Duration>) {
-        self.bell.sleeper.get_or_init(thread::current);
-        self.bell.asleep.store(true, SeqCst);
-        let timeout = timeout();
-        // Whoever left something before this did not ring.
-        if self.receiver.is_empty() {
-            timeout.map_or_else(thread::park, thread::park_timeout);
-        }
-        self.bell.asleep.store(false, SeqCst);
+        self.bell.sleep(timeout, || !self.receiver.is_empty());
     }
 
     /// The next thing, if it is there.
@@ -136,7 +130,20 @@ impl<T> Inbox<T> {
 }
 
 impl Bell {
-    fn ring(&self) {
+    /// Sleeps until it is rung, or that took too long, or for nothing; not at all if `is_there`, which is asked once bells are heard.
+    /// For one thread, always the same.
+    pub(super) fn sleep(&self, timeout: impl FnOnce() -> Option<Duration>, is_there: impl FnOnce() -> bool) {
+        self.sleeper.get_or_init(thread::current);
+        self.asleep.store(true, SeqCst);
+        let timeout = timeout();
+        // Whoever left something before this did not ring.
+        if !is_there() {
+            timeout.map_or_else(thread::park, thread::park_timeout);
+        }
+        self.asleep.store(false, SeqCst);
+    }
+
+    pub(super) fn ring(&self) {
         if self.asleep.load(SeqCst)
             && self.asleep.swap(false, SeqCst)
             && let Some(sleeper) = self.sleeper.get()

@@ -10,6 +10,7 @@ use crate::store::seam::Kept;
 use crate::wire::batch::{BatchError, CheckedBatch};
 use crate::wire::message::Request;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where an answer belongs: the connection, and the request's number on it. A connection's answers leave in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,9 @@ pub struct Outcome {
     pub plan: Plan,
     /// What became of it.
     pub result: Result<(), Refusal>,
+    /// How long the storage thread rests at most, so that those who are answered now may be part of the next plan; it takes none before it
+    /// has said [`Input::Rested`].
+    pub rest: Option<Duration>,
 }
 
 /// Why a plan was not committed.
@@ -89,6 +93,8 @@ pub enum Input {
     Disconnected(ConnId),
     /// A plan was committed or refused.
     Committed(Box<Outcome>),
+    /// The storage thread takes plans again.
+    Rested,
     /// The answer to `Output::Probe`: whether there is room again.
     Probed(bool),
     /// The answer to a retention job of cold.
@@ -102,4 +108,15 @@ pub enum Input {
     },
     /// Orderly end: take no new work, answer what waits, commit, then say `Output::Stopped`.
     Stop,
+}
+
+impl Input {
+    /// Whether it says that the storage thread takes a plan.
+    pub fn is_storage_free(&self) -> bool {
+        match self {
+            Input::Committed(outcome) => outcome.rest.is_none(),
+            Input::Rested => true,
+            _ => false,
+        }
+    }
 }

@@ -2,12 +2,13 @@
 //! they stop reading. The engine writes to reactors and never waits for them either, so the two cannot block each other.
 
 use super::channel::{Inbox, Post, channel};
+use super::followers::Followers;
 use super::input::{Input, ReplyTo};
 use super::view::View;
 use crate::base::budget::Charge;
 use crate::base::ids::ConnId;
 use crate::base::limits::ENGINE_MAILBOX_MAX;
-use crate::wire::message::Response;
+use crate::wire::message::{Request, Response};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::net::TcpStream;
 use std::io;
@@ -23,12 +24,15 @@ const PRODUCES_PATIENT_MAX: usize = 8;
 pub struct EngineSender {
     post: Post<Input>,
     committing: Arc<AtomicBool>,
+    followers: Arc<Followers>,
 }
 
 /// The engine's mailbox.
 pub struct EngineInbox {
     /// The mail.
     pub mail: Inbox<Input>,
+    /// The Produces that were left here.
+    pub followers: Arc<Followers>,
     committing: Arc<AtomicBool>,
 }
 
@@ -46,8 +50,8 @@ pub enum Urgency {
 /// The engine's mailbox and the end to write to it.
 pub fn engine_mailbox() -> (EngineSender, EngineInbox) {
     let (post, mail) = channel();
-    let committing = Arc::new(AtomicBool::new(false));
-    (EngineSender { post, committing: committing.clone() }, EngineInbox { mail, committing })
+    let (committing, followers) = (Arc::new(AtomicBool::new(false)), Arc::new(Followers::default()));
+    (EngineSender { post, committing: committing.clone(), followers: followers.clone() }, EngineInbox { mail, followers, committing })
 }
 
 impl EngineSender {
@@ -59,16 +63,24 @@ impl EngineSender {
 
     /// Leaves mail. After the engine has ended nobody reads it, and nobody waits for an answer.
     pub fn send(&self, input: Input) {
-        self.post.send(input);
+        self.post(input);
+        self.ring(Urgency::Now);
     }
 
     /// Leaves one of several letters; [`EngineSender::ring`] after the last.
     pub fn post(&self, input: Input) {
+        let is_produce = matches!(&input, Input::Request(envelope) if matches!(envelope.request, Request::Produce(_)));
         self.post.post(input);
+        if is_produce {
+            self.followers.note();
+        }
     }
 
     /// Wakes the engine for what was posted, if need be.
     pub fn ring(&self, urgency: Urgency) {
+        if urgency != Urgency::None {
+            self.followers.ring();
+        }
         match urgency {
             Urgency::None => {}
             Urgency::Produce if self.committing.load(SeqCst) && self.post.unread() <= PRODUCES_PATIENT_MAX => {}
@@ -180,8 +192,43 @@ impl ReactorInbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::text::Text;
+    use crate::mail::input::{Envelope, Peer};
     use mio::{Events, Poll, Token};
     use std::time::Duration;
+
+    #[test]
+    fn produces_are_counted_and_wake_who_waits_for_them() {
+        let (sender, inbox) = engine_mailbox();
+        let request = |request| {
+            let peer = Peer { host: Text::default(), advertised_host: Text::default(), advertised_port: 0 };
+            let to = ReplyTo { conn: ConnId { reactor: 0, slot: 0, generation: 0 }, seq: 0 };
+            let (client_id, batches, charge, is_atomic) = (None, Vec::new(), None, false);
+            Input::Request(Box::new(Envelope {
+                to,
+                api_version: 0,
+                correlation_id: 0,
+                client_id,
+                peer: Arc::new(peer),
+                request,
+                batches,
+                charge,
+                is_atomic,
+            }))
+        };
+        sender.send(request(Request::Heartbeat(Default::default())));
+        sender.post(Input::Stop);
+        assert_eq!(inbox.followers.seen(), 0);
+        inbox.set_committing(true);
+        let followers = inbox.followers.clone();
+        // Without the bell this would never end.
+        let waiter = std::thread::spawn(move || followers.wait(0, 2, Duration::from_secs(3_600)));
+        sender.send(request(Request::Produce(Default::default())));
+        sender.post(request(Request::Produce(Default::default())));
+        sender.ring(Urgency::Produce);
+        waiter.join().unwrap();
+        assert_eq!((inbox.followers.seen(), inbox.mail.unread()), (2, 4));
+    }
 
     #[test]
     fn many_letters_ring_once_and_later_ones_again() {

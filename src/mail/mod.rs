@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod cold;
+pub mod followers;
 pub mod input;
 pub mod mailbox;
 pub mod output;

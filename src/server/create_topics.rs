@@ -76,7 +76,7 @@ fn settle(engine: &mut Engine, writer: &mut dyn Writer, clock: &Clock) -> Result
                         Err(StoreError::Full(_)) => Err(Refusal::Full(Box::new(writer.load()?))),
                         Err(error) => return Err(error.into()),
                     };
-                    engine.handle(now, Input::Committed(Box::new(Outcome { plan, result })));
+                    engine.handle(now, Input::Committed(Box::new(Outcome { plan, result, rest: None })));
                 }
                 Output::Answer { response: Some(Response::CreateTopics(answer)), .. } => told.extend(answer.topics),
                 // Nobody has asked for anything else.

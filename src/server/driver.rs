@@ -58,9 +58,17 @@ impl Driver {
     }
 
     /// The storage thread's turn after a plan, in place of a letter and two wake-ups: the answers leave, and the plan that
-    /// gathered meanwhile lies there when this returns.
+    /// gathered meanwhile lies there when this returns. Where the storage thread rests first, it has a second turn after that.
     pub fn plan_is_done(&self, outcome: Outcome) {
-        if self.turn(Some(outcome)) {
+        let (rest, followers) = (outcome.rest, &self.inbox.followers);
+        let before = followers.seen();
+        let mut has_to_look = self.turn(Some(Input::Committed(Box::new(outcome))));
+        if let Some(rest) = rest {
+            let released = self.lock().as_ref().map_or(0, |turns| turns.engine.released_produces());
+            followers.wait(before, released, rest);
+            has_to_look |= self.turn(Some(Input::Rested));
+        }
+        if has_to_look {
             self.engine_mail.ring(Urgency::Now);
         }
     }
@@ -77,15 +85,15 @@ impl Driver {
         turns.wakes_at_ms.map(|at| Duration::from_millis(at.saturating_sub(self.clock.mono_ms())))
     }
 
-    /// One turn. Returns whether the engine's own thread has to look: there is more mail, less time to sleep, or an end.
-    fn turn(&self, outcome: Option<Outcome>) -> bool {
+    /// One turn; what the storage thread says comes first. Returns whether the engine's own thread has to look: there is more mail, less
+    /// time to sleep, or an end.
+    fn turn(&self, from_storage: Option<Input>) -> bool {
         let mut guard = self.lock();
         let Some(turns) = guard.as_mut() else { return true };
-        if outcome.is_some() {
+        if from_storage.as_ref().is_some_and(Input::is_storage_free) {
             self.inbox.set_committing(false);
         }
-        let outcome = outcome.map(|outcome| Input::Committed(Box::new(outcome)));
-        let inputs: Vec<Input> = outcome.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)).collect();
+        let inputs: Vec<Input> = from_storage.into_iter().chain(self.inbox.mail.try_iter().take(BATCH_MAX)).collect();
         // Read after the last of them came: none is stamped with a time before it was sent.
         let now = self.clock.now();
         let inputs_were_many = inputs.len() > BATCH_MAX;
@@ -175,6 +183,10 @@ mod tests {
         })));
     }
 
+    fn outcome(plan: Plan, result: Result<(), Refusal>) -> Outcome {
+        Outcome { plan, result, rest: None }
+    }
+
     fn plan(jobs: &Inbox<Job>) -> Option<Plan> {
         match jobs.try_recv() {
             Ok(Some(Job::Commit(plan))) => Some(plan),
@@ -192,10 +204,23 @@ mod tests {
         driver.turn(None);
         ask_for(&driver, "three");
         assert!(plan(&jobs).is_none(), "one plan at a time is committed");
-        driver.plan_is_done(Outcome { plan: first, result: Ok(()) });
+        driver.plan_is_done(outcome(first, Ok(())));
         let second = plan(&jobs).expect("a plan for what came meanwhile");
-        driver.plan_is_done(Outcome { plan: second, result: Ok(()) });
+        driver.plan_is_done(outcome(second, Ok(())));
         assert!(plan(&jobs).is_none() && driver.inbox.mail.unread() == 0, "all mail was taken");
+    }
+
+    #[test]
+    fn after_a_rest_there_is_a_turn_with_what_came_meanwhile() {
+        let (driver, jobs) = driver();
+        ask_for(&driver, "one");
+        driver.turn(None);
+        ask_for(&driver, "two");
+        // Nobody was answered who produces, so there is nobody to wait for.
+        let rest = Some(Duration::from_secs(3_600));
+        driver.plan_is_done(Outcome { rest, ..outcome(plan(&jobs).expect("a plan for the first topic"), Ok(())) });
+        driver.plan_is_done(outcome(plan(&jobs).expect("a plan for the second"), Ok(())));
+        assert_eq!(driver.inbox.mail.unread(), 0);
     }
 
     #[test]
@@ -206,7 +231,8 @@ mod tests {
         assert_eq!(driver.timeout(), None, "it sleeps without an end");
         // A full disk is tried again after a while.
         let full = Refusal::Full(Box::default());
-        assert!(driver.turn(Some(Outcome { plan: plan(&jobs).expect("a plan"), result: Err(full) })), "it has to look");
+        let refused = Input::Committed(Box::new(outcome(plan(&jobs).expect("a plan"), Err(full))));
+        assert!(driver.turn(Some(refused)), "it has to look");
         assert!(driver.timeout().is_some());
         assert!(!driver.turn(None), "it knows");
     }
@@ -222,7 +248,7 @@ mod tests {
             let driver = driver.clone();
             move || driver.run()
         });
-        driver.plan_is_done(Outcome { plan: last, result: Ok(()) });
+        driver.plan_is_done(outcome(last, Ok(())));
         own.join().expect("it ends");
         assert!(matches!(jobs.recv(None), Err(Closed)));
     }

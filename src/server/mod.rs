@@ -9,6 +9,7 @@ mod driver;
 pub mod failure;
 mod listen;
 pub mod machine;
+mod patience;
 mod start;
 mod stop;
 mod storage;

@@ -4,6 +4,7 @@
 use super::clock::Clock;
 use super::driver::{Driver, Turns};
 use super::failure::{Failure, system};
+use super::patience::Patience;
 use super::storage::Storage;
 use super::{Event, announce, copy, create_topics, listen, machine, spawn};
 use crate::base::budget::Budget;
@@ -40,6 +41,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Threads that read old data.
 const COLD_THREADS: usize = 2;
@@ -123,7 +125,16 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let driver = Arc::new(Driver::new(turns, inbox, engine_mail.clone(), clock));
     let of_storage = driver.clone();
     let plan_is_done = Box::new(move |outcome| of_storage.plan_is_done(outcome));
-    let storage = Storage { writer, jobs: storage_jobs, plan_is_done, engine: engine_mail.clone(), health: health.clone(), clock, readers };
+    let storage = Storage {
+        writer,
+        jobs: storage_jobs,
+        plan_is_done,
+        engine: engine_mail.clone(),
+        health: health.clone(),
+        clock,
+        patience: Patience::new(Instant::now()),
+        readers,
+    };
     let (broken, ended) = (events.clone(), events.clone());
     spawn("storage", move || {
         let result = storage.run(|error| drop(broken.send(Event::StoreBroken(error.to_string()))));

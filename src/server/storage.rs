@@ -2,6 +2,7 @@
 //! when nobody can send it anything any more.
 
 use super::clock::Clock;
+use super::patience::Patience;
 use crate::base::metrics;
 use crate::http::health::Health;
 use crate::mail::channel::{Closed, Inbox};
@@ -42,6 +43,8 @@ pub struct Storage {
     pub health: Arc<Health>,
     /// For housekeeping.
     pub clock: Clock,
+    /// For rests between commits.
+    pub patience: Patience,
     /// The threads that read; they end when the engine does, and have let go of the store before it is closed.
     pub readers: Vec<JoinHandle<()>>,
 }
@@ -108,9 +111,13 @@ impl Storage {
 
     fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
         let began = Instant::now();
+        let mut rest = None;
         let (result, fatal) = match self.writer.commit(&plan, self.clock.mono_ms()) {
             Ok(()) => {
-                let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let now = Instant::now();
+                let took = now.saturating_duration_since(began);
+                rest = self.patience.rest_after(plan.batches.len(), took, now);
+                let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 metrics::COMMITS.add(1);
                 metrics::COMMIT_US.add(took_us);
                 metrics::COMMIT_MAX_US.raise(took_us);
@@ -127,7 +134,7 @@ impl Storage {
                 }
             }
         };
-        (self.plan_is_done)(Outcome { plan, result });
+        (self.plan_is_done)(Outcome { plan, result, rest });
         fatal.map_or(Ok(()), Err)
     }
 
@@ -159,7 +166,7 @@ impl Storage {
         while let Ok(job) = self.jobs.recv(None) {
             let Some(job) = job else { continue };
             match job {
-                Job::Commit(plan) => (self.plan_is_done)(Outcome { plan, result: Err(Refusal::Fatal) }),
+                Job::Commit(plan) => (self.plan_is_done)(Outcome { plan, result: Err(Refusal::Fatal), rest: None }),
                 Job::Probe => self.engine.send(Input::Probed(false)),
             }
         }
@@ -221,8 +228,16 @@ mod tests {
         let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
         let to_engine = engine.clone();
         let plan_is_done = Box::new(move |outcome| to_engine.send(Input::Committed(Box::new(outcome))));
-        let storage =
-            Storage { writer, jobs: receiver, plan_is_done, engine, health: Arc::default(), clock: Clock::start(), readers: Vec::new() };
+        let storage = Storage {
+            writer,
+            jobs: receiver,
+            plan_is_done,
+            engine,
+            health: Arc::default(),
+            clock: Clock::start(),
+            patience: Patience::new(Instant::now()),
+            readers: Vec::new(),
+        };
         let ended = storage.run(|_| {});
         let asked = asked.lock().unwrap().clone();
         (inputs.mail.try_iter().collect(), asked, ended)

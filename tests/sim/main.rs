@@ -185,7 +185,7 @@ type Count = fn(&Seen) -> u64;
 fn every_kind_of_event_happened(runs: &[Run]) {
     let all = |count: Count| runs.iter().map(|run| count(&run.seen)).sum::<u64>();
     assert!(runs.iter().all(|run| run.seen.steps >= STEPS && run.seen.crashes >= CRASHES && run.seen.full_disks > 0));
-    let kinds: [(&str, Count); 24] = [
+    let kinds: [(&str, Count); 25] = [
         ("steps", |s| s.steps),
         ("crashes", |s| s.crashes),
         ("crashes that lost the plan under way", |s| s.crashes_in_commit_lost),
@@ -193,6 +193,7 @@ fn every_kind_of_event_happened(runs: &[Run]) {
         ("full disks", |s| s.full_disks),
         ("broken disks", |s| s.fatal_disks),
         ("slow syncs", |s| s.slow_syncs),
+        ("rests", |s| s.rests),
         ("lost connections", |s| s.lost_connections),
         ("connections closed by the broker", |s| s.closed_connections),
         ("jumps of the wall clock", |s| s.clock_jumps),

@@ -26,6 +26,7 @@ use monolog::wire::message::produce::ProduceRequest;
 use monolog::wire::message::{Request, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Wall time when a run begins, ms since 1970.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;
@@ -55,6 +56,7 @@ pub enum Event {
     Deliver { conn: ConnId, tag: u64, response: Response },
     Drop(ConnId),
     Synced { life: u32 },
+    Rested { life: u32 },
     Cold { life: u32, job: ColdJob },
     Probed { life: u32 },
     Start,
@@ -70,6 +72,7 @@ pub struct Seen {
     pub full_disks: u64,
     pub fatal_disks: u64,
     pub slow_syncs: u64,
+    pub rests: u64,
     pub lost_connections: u64,
     pub closed_connections: u64,
     pub clock_jumps: u64,
@@ -328,12 +331,13 @@ impl World {
                 }
             }
             Event::Synced { life } if life == self.life => self.synced(),
+            Event::Rested { life } if life == self.life => self.input(Input::Rested),
             Event::Cold { life, job } if life == self.life => self.cold(job),
             Event::Probed { life } if life == self.life => {
                 let has_room = self.now_ms >= self.full_until_ms;
                 self.input(Input::Probed(has_room));
             }
-            Event::Synced { .. } | Event::Cold { .. } | Event::Probed { .. } => {}
+            Event::Synced { .. } | Event::Rested { .. } | Event::Cold { .. } | Event::Probed { .. } => {}
             Event::Start => self.start(),
         }
     }
@@ -467,7 +471,13 @@ impl World {
             self.apply(&plan);
             Ok(())
         };
-        self.input(Input::Committed(Box::new(Outcome { plan, result })));
+        let rest = (result.is_ok() && self.rng.below(4) == 0).then(|| Duration::from_millis(self.rng.below(3)));
+        if let Some(rest) = rest {
+            self.seen.rests += 1;
+            let life = self.life;
+            self.at(self.now_ms + rest.as_millis() as u64, Event::Rested { life });
+        }
+        self.input(Input::Committed(Box::new(Outcome { plan, result, rest })));
     }
 
     fn apply(&mut self, plan: &Plan) {
