@@ -10,6 +10,7 @@ pub mod failure;
 mod listen;
 pub mod machine;
 mod patience;
+mod slice;
 mod start;
 mod stop;
 mod storage;
@@ -74,6 +75,14 @@ fn say(lines: &[String]) {
         let _ = writeln!(out, "{line}");
     }
     let _ = out.flush();
+}
+
+/// Starts a thread that clients wait for.
+fn spawn_prompt<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
+    spawn(name, move || {
+        slice::shorten();
+        run()
+    })
 }
 
 fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {

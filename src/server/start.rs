@@ -6,7 +6,7 @@ use super::driver::{Driver, Turns};
 use super::failure::{Failure, system};
 use super::patience::Patience;
 use super::storage::Storage;
-use super::{Event, announce, copy, create_topics, listen, machine, spawn};
+use super::{Event, announce, copy, create_topics, listen, machine, spawn, spawn_prompt};
 use crate::base::budget::Budget;
 use crate::base::ids::Uuid;
 use crate::base::rng::Rng;
@@ -136,19 +136,19 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
         readers,
     };
     let (broken, ended) = (events.clone(), events.clone());
-    spawn("storage", move || {
+    spawn_prompt("storage", move || {
         let result = storage.run(|error| drop(broken.send(Event::StoreBroken(error.to_string()))));
         drop(ended.send(Event::StorageEnded(result.map_err(|error| error.to_string()))));
     })?;
     let ended = events.clone();
-    spawn("engine", move || {
+    spawn_prompt("engine", move || {
         driver.run();
         drop(ended.send(Event::EngineEnded));
     })?;
     let http = http.map(|parts| start_http(parts, settings, copier, &health, &budget, connections.http, &events)).transpose()?;
     let reactor_threads = reactors.into_iter().enumerate().map(|(number, reactor)| {
         let events = events.clone();
-        spawn(&format!("reactor-{number}"), move || {
+        spawn_prompt(&format!("reactor-{number}"), move || {
             if let Err(error) = reactor.run() {
                 drop(events.send(Event::ThreadFailed(format!("reactor {number} has failed: {error}"))));
             }
