@@ -6,12 +6,14 @@
 //! The threads of this room are the checkpointer (`checkpoint`) and, once something is deleted, the one that reads ahead of the
 //! deletes (`toucher`); they sleep unless they are asked.
 
+mod ahead;
 pub mod backup;
 mod cached;
 mod checkpoint;
 mod codec;
 mod connection;
 mod data_dir;
+mod direct;
 mod fault;
 mod fold;
 mod gate;

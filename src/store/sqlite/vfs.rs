@@ -1,7 +1,7 @@
 //! The VFS of the store: SQLite's own `unix-excl`, except that writes which follow one another are handed to the system as one.
 //! SQLite writes the log in pieces of 24 and 4,096 bytes, and copies it back to the database page by page; a system call for
 //! each costs more than the bytes do, and memory that the system has to find page by page costs more still. Used by
-//! `connection`; the only place with `unsafe`, since SQLite asks for C functions.
+//! `connection`; with `unsafe`, since SQLite asks for C functions. A log goes past the system's cache where that can be (`direct`).
 //!
 //! What is held back of a log goes out before the log is synced, truncated, measured or closed, and before a read that meets it.
 //! Nobody else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
@@ -16,7 +16,9 @@
 //! the system is told to forget after a while (`cached`).
 #![allow(unsafe_code)]
 
+use super::ahead::Ahead;
 use super::cached::Cached;
+use super::direct::DirectLog;
 use crate::base::limits::WAL_HARD_BYTES;
 use log::error;
 use rusqlite::ffi::{
@@ -27,6 +29,7 @@ use rusqlite::ffi::{
 use std::cell::RefCell;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
@@ -40,6 +43,8 @@ pub(super) const NAME: &CStr = c"monolog-unix-excl";
 const UNIX_EXCL: &CStr = c"unix-excl";
 /// More than this is not held back: `unix-excl` takes fewer than 128 KiB at once.
 const HELD_BYTES_MAX: usize = 31 * 4096;
+/// No longer piece is held back of a log that is written past the system's cache.
+const DIRECT_BYTES_MAX: usize = 256 * 1024;
 /// A checkpoint has the disk begin with what it wrote to the database each time it is so much, and not only at its end: all of
 /// it would be done before the next sync of the log, and a plan would wait for that.
 const UNWRITTEN_BYTES_MAX: usize = 2 * HELD_BYTES_MAX;
@@ -74,7 +79,15 @@ struct Held {
     bytes: Vec<u8>,
     /// Of a database.
     pages: Option<Pages>,
+    /// Of a log that can be written past the system's cache.
+    log: Option<DirectHeld>,
     below: &'static sqlite3_io_methods,
+}
+
+/// What a log holds back in its image.
+struct DirectHeld {
+    log: Arc<DirectLog>,
+    range: Range<usize>,
 }
 
 /// How far a connection is with writing to its database.
@@ -115,30 +128,6 @@ struct Database {
 thread_local! {
     /// Of the checkpoint that this thread runs, if it does.
     static AHEAD: RefCell<Option<Ahead>> = const { RefCell::new(None) };
-}
-
-/// What a checkpoint has read of its log that SQLite did not ask for yet. SQLite asks for one frame at a time, and as the pages of the
-/// database follow one another, so do most frames.
-#[derive(Default)]
-struct Ahead {
-    offset: sqlite3_int64,
-    bytes: Vec<u8>,
-    /// Where SQLite read last.
-    last: sqlite3_int64,
-}
-
-impl Ahead {
-    /// What lies there, if it was read.
-    fn at(&self, offset: sqlite3_int64, amount_bytes: usize) -> Option<&[u8]> {
-        let begin = usize::try_from(offset - self.offset).ok()?;
-        self.bytes.get(begin..begin.checked_add(amount_bytes)?)
-    }
-
-    /// Whether this read goes on where the last one was. Frames that were overtaken by newer ones of their pages are left out.
-    fn goes_on(&mut self, offset: sqlite3_int64) -> bool {
-        let step = offset - std::mem::replace(&mut self.last, offset);
-        0 < step && step < HELD_BYTES_MAX as sqlite3_int64 / 4
-    }
 }
 
 /// The databases that are open. Locked while one is opened or closed.
@@ -214,13 +203,17 @@ unsafe extern "C" fn open(
         && flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB) != 0
         && let Some(below) = unsafe { (*file).pMethods.as_ref() }
     {
-        let pages = databases.as_mut().filter(|_| !name.is_null()).map(|databases| {
-            // SAFETY: SQLite names a database by a string that ends.
-            let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()));
-            Pages { database: Database::at(path, databases), is_holding: false, unheard: SQLITE_OK, unwritten_bytes: 0 }
+        // SAFETY: SQLite names a database and its log by a string that ends.
+        let path = (!name.is_null()).then(|| Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes())));
+        let log = path.filter(|_| flags & SQLITE_OPEN_WAL != 0).and_then(DirectLog::at).map(|log| DirectHeld { log, range: 0..0 });
+        let pages = databases.as_mut().zip(path).map(|(databases, path)| Pages {
+            database: Database::at(path, databases),
+            is_holding: false,
+            unheard: SQLITE_OK,
+            unwritten_bytes: 0,
         });
         let of_file = if pages.is_some() { database_methods(below) } else { methods(below) };
-        let held = Box::new(Held { offset: 0, bytes: Vec::new(), pages, below });
+        let held = Box::new(Held { offset: 0, bytes: Vec::new(), pages, log, below });
         // SAFETY: `szOsFile` of ours made room for the pointer there, aligned.
         unsafe {
             file.cast::<u8>().add(*place).cast::<*mut Held>().write(Box::into_raw(held));
@@ -287,6 +280,16 @@ unsafe fn flush(file: *mut sqlite3_file, held: &mut Held) -> c_int {
     if held.pages.as_ref().is_some_and(|pages| pages.database.is_lost.load(SeqCst)) {
         return SQLITE_IOERR;
     }
+    if let Some(DirectHeld { log, range }) = &mut held.log {
+        let range = std::mem::take(range);
+        if range.start < range.end && log.write(&range).is_err() {
+            let bytes = log.copy(&range);
+            let pieces = bytes.chunks(HELD_BYTES_MAX).zip((range.start..).step_by(HELD_BYTES_MAX));
+            let mut results = pieces
+                .map(|(piece, offset)| below!(held, xWrite(file, piece.as_ptr().cast(), piece.len() as c_int, offset as sqlite3_int64)));
+            return results.find(|result| *result != SQLITE_OK).unwrap_or(SQLITE_OK);
+        }
+    }
     if held.bytes.is_empty() {
         return SQLITE_OK;
     }
@@ -327,16 +330,45 @@ unsafe fn hold(file: *mut sqlite3_file, held: &mut Held, bytes: *const c_void, a
     SQLITE_OK
 }
 
+/// Holds a write to a log back in its image. `None`: it goes the usual way, and nothing is held back in the image then.
+unsafe fn hold_direct(file: *mut sqlite3_file, held: &mut Held, bytes: &[u8], offset: usize) -> Option<c_int> {
+    let DirectHeld { log, range } = held.log.as_mut()?;
+    let end = offset + bytes.len();
+    let goes_on = range.end == offset && end - range.start <= DIRECT_BYTES_MAX;
+    let is_taken = log.take(bytes, offset);
+    let begin = if goes_on && is_taken && held.bytes.is_empty() { range.start } else { offset };
+    if begin == offset && (is_taken || range.start < range.end) {
+        // SAFETY: the caller's file has our methods, and this is what it holds back.
+        match unsafe { flush(file, held) } {
+            SQLITE_OK => {}
+            error => return Some(error),
+        }
+    }
+    let DirectHeld { range, .. } = held.log.as_mut()?;
+    *range = if is_taken { begin..end } else { 0..0 };
+    is_taken.then_some(SQLITE_OK)
+}
+
 unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them.
-    unsafe { hold(file, held(file), bytes, amount, offset) }
+    let held = unsafe { held(file) };
+    // SAFETY: SQLite gives `amount` bytes there.
+    let taken = unsafe { hold_direct(file, held, slice::from_raw_parts(bytes.cast(), amount.max(0) as usize), offset.max(0) as usize) };
+    // SAFETY: as above.
+    taken.unwrap_or_else(|| unsafe { hold(file, held, bytes, amount, offset) })
 }
 
 unsafe extern "C" fn read(file: *mut sqlite3_file, bytes: *mut c_void, amount: c_int, offset: sqlite3_int64) -> c_int {
     // SAFETY: SQLite calls our methods with files that have them.
     let held = unsafe { held(file) };
+    // SAFETY: SQLite wants so many bytes there.
+    let wanted = unsafe { slice::from_raw_parts_mut(bytes.cast(), amount.max(0) as usize) };
+    if held.log.as_ref().is_some_and(|held| held.log.read(wanted, offset.max(0) as usize)) {
+        return SQLITE_OK;
+    }
     let end = held.offset + held.bytes.len() as sqlite3_int64;
     let meets = !held.bytes.is_empty() && offset < end && held.offset < offset + sqlite3_int64::from(amount);
+    let meets = meets || held.log.as_ref().is_some_and(|held| held.range.start < held.range.end);
     // SAFETY: as above.
     match if meets { unsafe { flush(file, held) } } else { SQLITE_OK } {
         SQLITE_OK => AHEAD.with_borrow_mut(|ahead| match ahead {
@@ -382,7 +414,7 @@ macro_rules! after_flush {
         }
     };
 }
-after_flush!(truncate, xTruncate(bytes: sqlite3_int64));
+after_flush!(truncate_flushed, xTruncate(bytes: sqlite3_int64));
 after_flush!(sync, xSync(flags: c_int));
 after_flush!(file_size, xFileSize(bytes: *mut sqlite3_int64));
 // Of a lost database nothing is read, by any connection.
@@ -412,6 +444,14 @@ unsafe extern "C" fn write_database(file: *mut sqlite3_file, bytes: *const c_voi
         },
         error => error,
     }
+}
+
+unsafe extern "C" fn truncate(file: *mut sqlite3_file, bytes: sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls our methods with files that have them.
+    let truncated = unsafe { truncate_flushed(file, bytes) };
+    // SAFETY: as above.
+    unsafe { held(file) }.log.iter().for_each(|held| held.log.ends_at(bytes.max(0) as usize));
+    truncated
 }
 
 /// After a checkpoint that reached the end of the log SQLite measures the database by this, and hears what it had not heard.
@@ -660,6 +700,15 @@ mod tests {
         assert_eq!(digest(&db), (2, 20_000, "ok".to_string()));
     }
 
+    /// As after a crash: the files as they are, read by SQLite's own VFS.
+    fn digest_of_files(dir: &TempDir) -> (i64, i64, String) {
+        let copy = TempDir::new().unwrap();
+        for name in ["t.db", "t.db-wal"] {
+            std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        }
+        digest(&Connection::open(copy.path().join("t.db")).unwrap())
+    }
+
     #[test]
     fn what_is_committed_is_in_the_log_when_the_commit_returns() {
         let dir = TempDir::new().unwrap();
@@ -667,13 +716,53 @@ mod tests {
         for bytes in [1, 4_000, 40_000, 400_000] {
             insert(&db, bytes);
         }
-        // As after a crash: the files as they are, read by SQLite's own VFS.
-        let copy = TempDir::new().unwrap();
-        for name in ["t.db", "t.db-wal"] {
-            std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        assert_eq!(digest_of_files(&dir), (4, 444_001, "ok".to_string()));
+    }
+
+    #[test]
+    fn a_log_is_the_same_however_it_was_written() {
+        use super::super::direct::tests::REFUSES as REFUSES_DIRECT;
+        let dir = TempDir::new().unwrap();
+        let db = open_log(&dir);
+        let other = Connection::open_with_flags_and_vfs(dir.path().join("t.db"), OpenFlags::default(), NAME).unwrap();
+        let mut rng = crate::base::rng::Rng::new(11);
+        let (mut rows, mut bytes) = (0, 0);
+        for round in 0..120 {
+            // The system takes pieces that go past its cache, or not; the log goes on, starts over, or is cut off.
+            REFUSES_DIRECT.set(rng.below(4) == 0);
+            match rng.below(12) {
+                0 => db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap(),
+                1 => db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap(),
+                // Pages leave SQLite's cache before the commit, and some are written once more.
+                2 => {
+                    db.execute_batch("PRAGMA cache_size = 10; BEGIN").unwrap();
+                    (0..40).for_each(|_| insert(&db, 9_000));
+                    db.execute_batch("UPDATE t SET id = id; ROLLBACK; PRAGMA cache_size = 2000").unwrap();
+                }
+                _ => {
+                    let of_row = rng.below(60_000) as i64;
+                    insert(&db, of_row as usize);
+                    (rows, bytes) = (rows + 1, bytes + of_row);
+                }
+            }
+            let expected = (rows, bytes, "ok".to_string());
+            assert_eq!((digest_of_files(&dir), digest(&other)), (expected.clone(), expected), "round {round}");
         }
-        let copied = Connection::open(copy.path().join("t.db")).unwrap();
-        assert_eq!(digest(&copied), (4, 444_001, "ok".to_string()));
+        REFUSES_DIRECT.set(false);
+    }
+
+    #[test]
+    fn a_log_that_outgrows_its_image_goes_on_and_starts_over() {
+        let dir = TempDir::new().unwrap();
+        let db = open_log(&dir);
+        for rows in [30, 60] {
+            // 30 MB with what 4 KiB pages add; each time more than the image takes.
+            (0..30).for_each(|_| insert(&db, 1_000_000));
+            let expected = (rows, rows * 1_000_000, "ok".to_string());
+            assert_eq!(digest_of_files(&dir), expected);
+            db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+            assert_eq!((digest_of_files(&dir), digest(&db)), (expected.clone(), expected));
+        }
     }
 
     #[test]

@@ -1,0 +1,222 @@
+//! The write-ahead log, written past the system's cache (O_DIRECT), on Linux. Whoever syncs a file right after he wrote it gains nothing
+//! by that cache: its pages are found, filled, marked and searched for again, and all that is done while a commit waits. What is written
+//! is kept here instead, for checkpoints and readers, the log being short. Durability comes of the same syncs as without. Called by `vfs`.
+//!
+//! The system takes whole blocks only. What else is in the first and the last block of a piece is written again as it was, which a cache
+//! of pages does too. That it is known as it was, is certain of a log that was written from its beginning on by this process, and all of
+//! it here (an image that `is_whole`); else the log goes the usual way until it starts over. What lies behind the end of a log that has
+//! started over belongs to none: its salts are of another (<https://sqlite.org/walformat.html>).
+
+use crate::base::limits::WAL_IMAGE_BYTES;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+
+/// What Linux and devices want the place, the length and the memory of a piece to be a multiple of.
+const BLOCK_BYTES: usize = 4096;
+
+/// A log that is open, the same for all its connections.
+pub(super) struct DirectLog {
+    /// Device and inode: at a path there may be another one day.
+    id: (u64, u64),
+    file: File,
+    image: RwLock<Image>,
+}
+
+/// The log as it is in the file, or will be with the next write.
+struct Image {
+    /// The system gives this memory when it is first touched.
+    memory: Vec<u8>,
+    /// Where the log begins in it, so that blocks lie as the system wants them.
+    begin: usize,
+    /// So much of the log has been here.
+    bytes: usize,
+    /// All that was written since the log last started over is here.
+    is_whole: bool,
+}
+
+/// The logs that are open. Locked while one is opened.
+static LOGS: Mutex<Vec<Weak<DirectLog>>> = Mutex::new(Vec::new());
+
+impl DirectLog {
+    /// Of the log at this path, which is there; `None` where it cannot be written so.
+    pub(super) fn at(path: &Path) -> Option<Arc<DirectLog>> {
+        let mut open = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|log| log.strong_count() > 0);
+        let file = open_direct(path)?;
+        let metadata = file.metadata().ok()?;
+        let id = (metadata.dev(), metadata.ino());
+        if let Some(log) = open.iter().filter_map(Weak::upgrade).find(|log| log.id == id) {
+            return Some(log);
+        }
+        let log = Arc::new(DirectLog { id, file, image: RwLock::new(Image::new()) });
+        open.push(Arc::downgrade(&log));
+        Some(log)
+    }
+
+    /// Takes in what is to be written; [`DirectLog::write`] writes it. False: it has to go the usual way.
+    pub(super) fn take(&self, bytes: &[u8], offset: usize) -> bool {
+        self.image_mut().take(bytes, offset)
+    }
+
+    /// Writes what was taken in. After an error it has to go the usual way, as all else until the log starts over.
+    pub(super) fn write(&self, range: &Range<usize>) -> io::Result<()> {
+        let image = self.image();
+        let blocks = range.start / BLOCK_BYTES * BLOCK_BYTES..range.end.next_multiple_of(BLOCK_BYTES);
+        let written = write_blocks(&self.file, image.place(&blocks), blocks.start as u64);
+        drop(image);
+        if written.is_err() {
+            self.image_mut().is_whole = false;
+        }
+        written
+    }
+
+    /// A copy of what was taken in.
+    pub(super) fn copy(&self, range: &Range<usize>) -> Vec<u8> {
+        self.image().place(range).to_vec()
+    }
+
+    /// Reads what lies there. False: that is not here.
+    pub(super) fn read(&self, into: &mut [u8], offset: usize) -> bool {
+        let image = self.image();
+        let range = offset..offset.saturating_add(into.len());
+        let is_here = image.is_whole && range.end <= image.bytes;
+        if is_here {
+            into.copy_from_slice(image.place(&range));
+        }
+        is_here
+    }
+
+    /// The file was truncated.
+    pub(super) fn ends_at(&self, bytes: usize) {
+        let mut image = self.image_mut();
+        image.bytes = image.bytes.min(bytes);
+    }
+
+    fn image(&self) -> RwLockReadGuard<'_, Image> {
+        self.image.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn image_mut(&self) -> RwLockWriteGuard<'_, Image> {
+        self.image.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Image {
+    fn new() -> Image {
+        let memory = vec![0; WAL_IMAGE_BYTES + BLOCK_BYTES];
+        let begin = memory.as_ptr().align_offset(BLOCK_BYTES);
+        Image { memory, begin, bytes: 0, is_whole: false }
+    }
+
+    fn place(&self, range: &Range<usize>) -> &[u8] {
+        &self.memory[self.begin + range.start..self.begin + range.end]
+    }
+
+    fn take(&mut self, bytes: &[u8], offset: usize) -> bool {
+        if offset == 0 && !self.is_whole {
+            (self.is_whole, self.bytes) = (true, 0);
+        }
+        let end = offset.saturating_add(bytes.len());
+        self.is_whole &= offset <= self.bytes && end <= WAL_IMAGE_BYTES;
+        if self.is_whole {
+            self.memory[self.begin + offset..self.begin + end].copy_from_slice(bytes);
+            self.bytes = self.bytes.max(end);
+        }
+        self.is_whole
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_direct(path: &Path) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_direct(_path: &Path) -> Option<File> {
+    None
+}
+
+fn write_blocks(file: &File, blocks: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(test)]
+    if tests::REFUSES.get() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    file.write_all_at(blocks, offset)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// The system does not take what is written so.
+        pub(in super::super) static REFUSES: Cell<bool> = const { Cell::new(false) };
+    }
+
+    fn read(image: Image) -> DirectLog {
+        DirectLog { id: (0, 0), file: tempfile::tempfile().unwrap(), image: RwLock::new(image) }
+    }
+
+    fn seen(log: &DirectLog, range: Range<usize>) -> Option<Vec<u8>> {
+        let mut into = vec![0; range.len()];
+        log.read(&mut into, range.start).then_some(into)
+    }
+
+    #[test]
+    fn a_log_is_here_from_its_beginning_or_not_at_all() {
+        let mut image = Image::new();
+        assert!(!image.take(b"end", 100), "the beginning was written by another process");
+        assert!(image.take(b"head", 0) && image.take(b"body", 4));
+        assert!(!image.take(b"far", 9), "what lies between is not known");
+        assert!(!image.take(b"body", 4), "now it is not all here");
+        assert!(image.take(b"anew", 0) && image.take(b"on", 4));
+        assert!(image.take(b"N", 1), "once more the same place");
+        let log = read(image);
+        assert_eq!(seen(&log, 0..6), Some(b"aNewon".to_vec()));
+        assert_eq!(seen(&log, 0..7), None);
+        log.ends_at(5);
+        assert_eq!((seen(&log, 0..6), seen(&log, 3..5)), (None, Some(b"wo".to_vec())));
+    }
+
+    #[test]
+    fn a_log_that_is_too_long_is_not_here_until_it_starts_over() {
+        let mut image = Image::new();
+        let piece = vec![7; WAL_IMAGE_BYTES / 2];
+        assert!(image.take(&piece, 0) && image.take(&piece, piece.len()));
+        assert!(!image.take(b"x", WAL_IMAGE_BYTES) && !image.take(b"x", 1));
+        let log = read(image);
+        assert_eq!(seen(&log, 0..1), None);
+        assert!(log.take(b"x", 0));
+        assert_eq!((seen(&log, 0..1), seen(&log, 0..2)), (Some(b"x".to_vec()), None));
+    }
+
+    #[test]
+    fn a_piece_is_in_the_file_and_what_was_around_it_still_is() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, b"").unwrap();
+        let Some(log) = DirectLog::at(&path) else { return };
+        assert!(Arc::ptr_eq(&log, &DirectLog::at(&path).unwrap()));
+        let mut expected: Vec<u8> = Vec::new();
+        for number in 0..100_usize {
+            let piece = vec![number as u8; 24 + number * 997 % 9_000];
+            // Some are written over what is there.
+            let begin = if number % 5 == 4 { expected.len() / 2 } else { expected.len() };
+            let range = begin..begin + piece.len();
+            expected.resize(expected.len().max(range.end), 0);
+            expected[range.clone()].copy_from_slice(&piece);
+            assert!(log.take(&piece, begin));
+            if log.write(&range).is_err() {
+                return; // This file system wants to know all that is written.
+            }
+            let written = std::fs::read(&path).unwrap();
+            assert!(written.len().is_multiple_of(BLOCK_BYTES) && written.starts_with(&expected), "piece {number}");
+        }
+    }
+}
