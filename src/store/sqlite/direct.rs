@@ -9,7 +9,7 @@
 
 use crate::base::limits::WAL_IMAGE_BYTES;
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -26,15 +26,23 @@ pub(super) struct DirectLog {
     image: RwLock<Image>,
 }
 
+/// Why a piece was not written.
+pub(super) enum NotWritten {
+    /// The system does not take it this way, or has no room: the usual way tells. This is what is to go there.
+    Refused { bytes: Vec<u8>, offset: usize },
+    /// The disk failed.
+    Failed(io::Error),
+}
+
 /// The log as it is in the file, or will be with the next write.
 struct Image {
     /// The system gives this memory when it is first touched.
     memory: Vec<u8>,
     /// Where the log begins in it, so that blocks lie as the system wants them.
     begin: usize,
-    /// So much of the log has been here.
+    /// So much of the log, from its beginning, is here as it is in the file.
     bytes: usize,
-    /// All that was written since the log last started over is here.
+    /// All that was written since the log last started over is here, so that more of it can be written from here.
     is_whole: bool,
 }
 
@@ -62,32 +70,27 @@ impl DirectLog {
         self.image_mut().take(bytes, offset)
     }
 
-    /// Writes what was taken in. After an error it has to go the usual way, as all else until the log starts over.
-    pub(super) fn write(&self, range: &Range<usize>) -> io::Result<()> {
+    /// Writes what was taken in. After an error nothing more goes this way until the log starts over.
+    pub(super) fn write(&self, range: &Range<usize>) -> Result<(), NotWritten> {
         let image = self.image();
         let blocks = range.start / BLOCK_BYTES * BLOCK_BYTES..range.end.next_multiple_of(BLOCK_BYTES);
-        let written = write_blocks(&self.file, image.place(&blocks), blocks.start as u64);
+        let Err(error) = write_blocks(&self.file, image.place(&blocks), blocks.start as u64) else { return Ok(()) };
+        // Of the first block it is not known what became of it.
+        let bytes = image.place(&(blocks.start..range.end)).to_vec();
         drop(image);
-        if written.is_err() {
-            self.image_mut().is_whole = false;
-        }
-        written
+        self.image_mut().is_whole = false;
+        Err(match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero => {
+                NotWritten::Refused { bytes, offset: blocks.start }
+            }
+            _ => NotWritten::Failed(error),
+        })
     }
 
-    /// A copy of what was taken in.
-    pub(super) fn copy(&self, range: &Range<usize>) -> Vec<u8> {
-        self.image().place(range).to_vec()
-    }
-
-    /// Reads what lies there. False: that is not here.
-    pub(super) fn read(&self, into: &mut [u8], offset: usize) -> bool {
+    /// Shows what lies there, if it is here.
+    pub(super) fn read<T>(&self, range: Range<usize>, show: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let image = self.image();
-        let range = offset..offset.saturating_add(into.len());
-        let is_here = image.is_whole && range.end <= image.bytes;
-        if is_here {
-            into.copy_from_slice(image.place(&range));
-        }
-        is_here
+        (range.end <= image.bytes).then(|| show(image.place(&range)))
     }
 
     /// The file was truncated.
@@ -125,6 +128,8 @@ impl Image {
         if self.is_whole {
             self.memory[self.begin + offset..self.begin + end].copy_from_slice(bytes);
             self.bytes = self.bytes.max(end);
+        } else {
+            self.bytes = self.bytes.min(offset);
         }
         self.is_whole
     }
@@ -144,7 +149,7 @@ fn open_direct(_path: &Path) -> Option<File> {
 fn write_blocks(file: &File, blocks: &[u8], offset: u64) -> io::Result<()> {
     #[cfg(test)]
     if tests::REFUSES.get() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(ErrorKind::InvalidInput.into());
     }
     file.write_all_at(blocks, offset)
 }
@@ -164,8 +169,7 @@ pub(super) mod tests {
     }
 
     fn seen(log: &DirectLog, range: Range<usize>) -> Option<Vec<u8>> {
-        let mut into = vec![0; range.len()];
-        log.read(&mut into, range.start).then_some(into)
+        log.read(range, <[u8]>::to_vec)
     }
 
     #[test]
@@ -185,13 +189,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_log_that_is_too_long_is_not_here_until_it_starts_over() {
+    fn of_a_log_that_is_too_long_the_beginning_is_here_until_it_is_written_over() {
         let mut image = Image::new();
         let piece = vec![7; WAL_IMAGE_BYTES / 2];
         assert!(image.take(&piece, 0) && image.take(&piece, piece.len()));
-        assert!(!image.take(b"x", WAL_IMAGE_BYTES) && !image.take(b"x", 1));
+        assert!(!image.take(b"x", WAL_IMAGE_BYTES) && !image.take(b"x", 3));
         let log = read(image);
-        assert_eq!(seen(&log, 0..1), None);
+        assert_eq!((seen(&log, 0..3), seen(&log, 3..4)), (Some(vec![7; 3]), None));
         assert!(log.take(b"x", 0));
         assert_eq!((seen(&log, 0..1), seen(&log, 0..2)), (Some(b"x".to_vec()), None));
     }
