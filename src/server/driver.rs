@@ -62,13 +62,16 @@ impl Driver {
     pub fn plan_is_done(&self, outcome: Outcome) {
         let (rest, followers) = (outcome.rest, &self.inbox.followers);
         let before = followers.seen();
-        let mut has_to_look = self.turn(Some(Input::Committed(Box::new(outcome))));
+        self.turn_of_storage(Input::Committed(Box::new(outcome)));
         if let Some(rest) = rest {
             let released = self.lock().as_ref().map_or(0, |turns| turns.engine.released_produces());
             followers.wait(before, released, rest);
-            has_to_look |= self.turn(Some(Input::Rested));
+            self.turn_of_storage(Input::Rested);
         }
-        if has_to_look {
+    }
+
+    fn turn_of_storage(&self, says: Input) {
+        if self.turn(Some(says)) {
             self.engine_mail.ring(Urgency::Now);
         }
     }

@@ -12,7 +12,9 @@ const SLICE_NS: u64 = 100_000;
 #[cfg(target_os = "linux")]
 pub(super) fn shorten() {
     if let Some(attributes) = attributes().filter(|attributes| attributes.sched_policy == libc::SCHED_OTHER as u32) {
-        let attributes = libc::sched_attr { sched_runtime: SLICE_NS, ..attributes };
+        // Threads that it starts are not meant.
+        let sched_flags = attributes.sched_flags | libc::SCHED_FLAG_RESET_ON_FORK as u64;
+        let attributes = libc::sched_attr { sched_runtime: SLICE_NS, sched_flags, ..attributes };
         // SAFETY: it reads as many bytes as the structure says that it has; 0 is the calling thread.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     }
@@ -46,17 +48,19 @@ mod tests {
 
     #[test]
     fn slices_become_short_and_nothing_else_changes() {
-        let (before, after) = std::thread::spawn(|| {
-            let before = attributes().expect("Linux tells");
+        let told = || attributes().expect("Linux tells");
+        let (before, after, child) = std::thread::spawn(move || {
+            let before = told();
             shorten();
-            (before, attributes().expect("Linux tells"))
+            (before, told(), std::thread::spawn(told).join().unwrap())
         })
         .join()
         .unwrap();
         // Before 6.12 Linux tells no slice, and keeps none.
         assert!([SLICE_NS, 0].contains(&after.sched_runtime));
         assert_eq!(before.sched_runtime == 0, after.sched_runtime == 0);
-        let rest = |of: libc::sched_attr| (of.sched_policy, of.sched_flags, of.sched_nice, of.sched_priority);
+        assert_eq!((child.sched_runtime, child.sched_flags), (before.sched_runtime, before.sched_flags));
+        let rest = |of: libc::sched_attr| (of.sched_policy, of.sched_nice, of.sched_priority);
         assert_eq!(rest(before), rest(after));
     }
 }
