@@ -423,11 +423,14 @@ fn figures(target: &Target) {
     let before = found(target, "/api/stats");
     posted(target, &messages(&topic.name), &json!({"value": "x"}));
     let after = found(target, "/api/stats");
-    for name in ["commits", "batches_appended", "messages", "bytes"] {
+    for name in ["commits", "batches_appended"] {
         assert!(after[name].as_i64() > before[name].as_i64(), "{name}: {before} {after}");
     }
+    // Others may have deleted theirs meanwhile, and more of it.
     assert!(
-        after["topics"].as_i64() >= Some(1)
+        after["messages"].as_i64() >= Some(1)
+            && after["bytes"].as_i64() >= Some(61)
+            && after["topics"].as_i64() >= Some(1)
             && after["memory_limit_bytes"].as_i64() > Some(0)
             && after["commit_max_ms"].as_f64() > Some(0.0)
     );
