@@ -420,17 +420,19 @@ fn fetches_that_wait(target: &Target) {
 
 fn figures(target: &Target) {
     let topic = target.topic(1);
-    let before = found(target, "/api/stats");
-    posted(target, &messages(&topic.name), &json!({"value": "x"}));
-    let after = found(target, "/api/stats");
-    for name in ["commits", "batches_appended"] {
-        assert!(after[name].as_i64() > before[name].as_i64(), "{name}: {before} {after}");
+    let mut after = found(target, "/api/stats");
+    for name in ["commits", "batches_appended", "messages", "bytes"] {
+        // Others may delete theirs meanwhile, and more of it; not each time.
+        let mut grows = || {
+            let before = after[name].as_i64();
+            posted(target, &messages(&topic.name), &json!({"value": "x"}));
+            after = found(target, "/api/stats");
+            after[name].as_i64() > before
+        };
+        assert!((0..100).any(|_| grows()), "{name}: {after}");
     }
-    // Others may have deleted theirs meanwhile, and more of it.
     assert!(
-        after["messages"].as_i64() >= Some(1)
-            && after["bytes"].as_i64() >= Some(61)
-            && after["topics"].as_i64() >= Some(1)
+        after["topics"].as_i64() >= Some(1)
             && after["memory_limit_bytes"].as_i64() > Some(0)
             && after["commit_max_ms"].as_f64() > Some(0.0)
     );
