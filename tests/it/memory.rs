@@ -26,8 +26,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
-/// What the process takes beside the budget: its code, the caches of SQLite (10 MiB), the image of its log (12 MiB), threads, and what an
-/// allocator holds back.
+/// What the process takes beside the budget: its code, the caches of SQLite (3 MiB, and more while a large transaction commits), the image
+/// of its log (12 MiB), threads, and what an allocator holds back.
 const BESIDE: u64 = 52 * MIB;
 /// The shortest session that a broker allows.
 const SESSION_MS: i32 = 6_000;

@@ -14,6 +14,11 @@ use std::time::Duration;
 const LIBRARY_VERSION_MIN: i32 = 3_051_003;
 const STATEMENTS_KEPT: usize = 64;
 const READER_BUSY_MS: u64 = 1_000;
+/// Most of what the writer puts there it never looks at again: the pages of batches. With a larger cache each of them comes to memory that
+/// the processor has not seen for long.
+const WRITER_CACHE_KIB: i64 = 1_024;
+/// A transaction that changes more pages than this hands some to the log before it commits.
+const WRITER_SPILL_PAGES: i64 = 2_048;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +56,12 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> 
     set(&db, "wal_autocheckpoint", 0)?;
     set(&db, "cell_size_check", 1)?;
     set(&db, "trusted_schema", 0)?;
-    set(&db, "cache_size", if role == Role::Writer { -8_192 } else { -512 })?;
+    if role == Role::Writer {
+        set(&db, "cache_size", -WRITER_CACHE_KIB)?;
+        set(&db, "cache_spill", WRITER_SPILL_PAGES)?;
+    } else {
+        set(&db, "cache_size", -512)?;
+    }
     Ok(db)
 }
 
