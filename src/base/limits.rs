@@ -106,7 +106,7 @@ pub const WAL_SOFT_BYTES: u64 = 8 * MIB as u64;
 /// Hard bound of the write-ahead log: here the writer waits for the checkpoint.
 pub const WAL_HARD_BYTES: u64 = 64 * MIB as u64;
 /// A log that gets longer than this is not written past the system's cache from there on: so much of it is kept in memory.
-pub const WAL_IMAGE_BYTES: usize = 12 * MIB;
+pub const WAL_IMAGE_BYTES: usize = 16 * MIB;
 /// So much of the end of a database that grows the system is to keep in memory.
 pub const SYSTEM_CACHE_BYTES: u64 = 64 * MIB as u64;
 /// The fold runs after so many commits,

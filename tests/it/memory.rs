@@ -27,7 +27,7 @@ use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
 /// What the process takes beside the budget: its code, the caches of SQLite (3 MiB, and more while a large transaction commits), the image
-/// of its log (12 MiB), threads, and what an allocator holds back.
+/// of its log (16 MiB), threads, and what an allocator holds back.
 const BESIDE: u64 = 52 * MIB;
 /// The shortest session that a broker allows.
 const SESSION_MS: i32 = 6_000;
