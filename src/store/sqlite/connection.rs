@@ -14,8 +14,7 @@ use std::time::Duration;
 const LIBRARY_VERSION_MIN: i32 = 3_051_003;
 const STATEMENTS_KEPT: usize = 64;
 const READER_BUSY_MS: u64 = 1_000;
-/// Most of what the writer puts there it never looks at again: the pages of batches. With a larger cache each of them comes to memory that
-/// the processor has not seen for long.
+/// A larger cache would take memory for little: most of what the writer puts there, the pages of batches, it never looks at again.
 const WRITER_CACHE_KIB: i64 = 1_024;
 /// A transaction that changes more pages than this hands some to the log before it commits.
 const WRITER_SPILL_PAGES: i64 = 2_048;
