@@ -91,3 +91,26 @@ fn check(db: &Connection, pragma: &str, wanted: i64) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_waits_in_memory_until_it_has_changed_8_mib() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = connect(&dir.path().join("a.db"), Role::Writer).unwrap();
+        use_wal(&db).unwrap();
+        db.execute_batch("CREATE TABLE t (data BLOB); BEGIN").unwrap();
+        let log_bytes = || std::fs::metadata(dir.path().join("a.db-wal")).unwrap().len();
+        let before = log_bytes();
+        let insert_mib = |mib: i64| db.execute("INSERT INTO t VALUES (randomblob(?))", [mib << 20]).unwrap();
+        insert_mib(6);
+        assert_eq!(log_bytes(), before);
+        insert_mib(6);
+        assert!(log_bytes() > before);
+        db.execute_batch("COMMIT").unwrap();
+        let kept: i64 = db.query_row("SELECT sum(length(data)) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 12 << 20);
+    }
+}
