@@ -28,7 +28,7 @@ use tempfile::TempDir;
 
 /// Cuts inside plain `cargo test`.
 const CUTS: usize = 300;
-/// Records acked before the broker is killed: enough for checkpoints and folds.
+/// Records acked before the broker is killed, each time: enough for checkpoints and folds.
 const ACKS: u64 = 2_500;
 const PARTITIONS: i32 = 2;
 
@@ -54,6 +54,7 @@ fn what_was_acked_survives_a_power_cut() {
     // The same eyes see what they should: from its middle on, this disk lies.
     let control = cut(&events, 40, Some(events.len() / 2));
     assert!(!control.is_empty(), "a disk that does not sync loses nothing?");
+    assert!(events.iter().filter(|event| starts_log(event)).count() > STARTS as usize, "no log started over");
     println!("{cuts} cuts in {} events with {syncs} syncs", events.len());
 }
 
@@ -62,7 +63,10 @@ fn scratch() -> TempDir {
     TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }
 
-/// From the first start of a broker, through load, to kill -9.
+/// Starts of the broker, each with load until kill -9. With its second one it finds a log that another process has left.
+const STARTS: u64 = 2;
+
+/// From the first start of a broker to the last kill -9.
 fn record_a_run() -> Vec<Event> {
     let dir = TempDir::new().unwrap();
     let (data, log, shim) = (dir.path().join("data"), dir.path().join("log"), dir.path().join("shim.so"));
@@ -71,18 +75,21 @@ fn record_a_run() -> Vec<Event> {
     assert!(built.unwrap().success());
     std::fs::create_dir(&data).unwrap();
     File::create(&log).unwrap();
-    let mut command = serve(&data, &[]);
-    command.env("LD_PRELOAD", &shim).env("SHIM_LOG", &log).env("SHIM_DIR", &data);
-    let broker = Broker::start(command).unwrap_or_else(|ended| panic!("{ended:?}"));
-    let topic = connect(broker.kafka).create_topic("t", PARTITIONS, &[]).unwrap();
-    std::thread::scope(|scope| {
-        for writer in 0..4 {
-            let (topic, log, kafka) = (&topic, &log, broker.kafka);
-            scope.spawn(move || write(kafka, topic, writer, log));
-        }
-        commit(broker.kafka, &topic, &log);
-    });
-    broker.kill();
+    let mut made = None;
+    for start in 0..STARTS {
+        let mut command = serve(&data, &[]);
+        command.env("LD_PRELOAD", &shim).env("SHIM_LOG", &log).env("SHIM_DIR", &data);
+        let broker = Broker::start(command).unwrap_or_else(|ended| panic!("{ended:?}"));
+        let topic = made.get_or_insert_with(|| connect(broker.kafka).create_topic("t", PARTITIONS, &[]).unwrap());
+        std::thread::scope(|scope| {
+            for writer in start * 4..start * 4 + 4 {
+                let (topic, log, kafka) = (&*topic, &log, broker.kafka);
+                scope.spawn(move || write(kafka, topic, writer, log));
+            }
+            commit(broker.kafka, topic, start, &log);
+        });
+        broker.kill();
+    }
     Event::decode_all(&std::fs::read(log).unwrap())
 }
 
@@ -105,15 +112,16 @@ fn write(kafka: SocketAddr, topic: &Topic, writer: u64, log: &Path) {
     }
 }
 
-fn commit(kafka: SocketAddr, topic: &Topic, log: &Path) {
+fn commit(kafka: SocketAddr, topic: &Topic, start: u64, log: &Path) {
     let (mut client, mut log) = (connect(kafka), OpenOptions::new().append(true).open(log).unwrap());
-    for offset in 1..200 {
+    let first = 1 + start as i64 * 200;
+    for offset in first..first + 200 {
         client.commit("group", topic, 0, offset).unwrap();
         note(&mut log, 'C', 0, offset, "");
     }
 }
 
-/// Cuts the power so often, at moments spread over the run, and says what is wrong afterwards.
+/// Cuts the power so often, at moments spread over the run, and each time that a log starts over, and says what is wrong afterwards.
 fn cut(events: &[Event], cuts: usize, lies_from: Option<usize>) -> Vec<String> {
     let (mut disk, mut acked, mut faults, mut rng) = (Disk::default(), Acked::default(), Vec::new(), Rng::new(1));
     // Around syncs and acks most is at stake, so half of the moments are there.
@@ -128,8 +136,14 @@ fn cut(events: &[Event], cuts: usize, lies_from: Option<usize>) -> Vec<String> {
             'C' => acked.committed = event.offset as i64,
             _ => {}
         }
+        let mut lefts = Vec::new();
+        if starts_log(event) {
+            lefts.extend([Left::Anything; 8]);
+        }
         if rng.below(seldom) == 0 || tense(event) && rng.below(often) == 0 {
-            let left = [Left::Nothing, Left::Everything, Left::Beginning, Left::Anything][rng.below(4) as usize];
+            lefts.push([Left::Nothing, Left::Everything, Left::Beginning, Left::Anything][rng.below(4) as usize]);
+        }
+        for left in lefts {
             let dir = scratch();
             disk.build(dir.path(), left, &mut rng);
             if let Err(fault) = inspect(dir.path(), &acked) {
@@ -138,6 +152,11 @@ fn cut(events: &[Event], cuts: usize, lies_from: Option<usize>) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether a log starts over with this: its old content still counts until that is synced.
+fn starts_log(event: &Event) -> bool {
+    event.kind == 'W' && event.name == "monolog.db-wal" && event.offset == 0
 }
 
 /// Opens what was left, as a start would, and looks for what was acked.

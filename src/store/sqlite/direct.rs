@@ -4,8 +4,9 @@
 //!
 //! The system takes whole blocks only. What else is in the first and the last block of a piece is written again as it was, which a cache
 //! of pages does too. That it is known as it was, is certain of a log that was written from its beginning on by this process, and all of
-//! it here (an image that `is_whole`); else the log goes the usual way until it starts over. What lies behind the end of a log that has
-//! started over belongs to none: its salts are of another (<https://sqlite.org/walformat.html>).
+//! it here (an image that `is_whole`); else the log goes the usual way until it starts over. It does so with 32 bytes, and until those are
+//! synced all that lies behind them is still the log: the rest of their block is read from the file where it is not here. After that, what
+//! lies behind the end belongs to none: its salts are of another (<https://sqlite.org/walformat.html>).
 
 use crate::base::limits::WAL_IMAGE_BYTES;
 use std::fs::File;
@@ -67,7 +68,7 @@ impl DirectLog {
 
     /// Takes in what is to be written; [`DirectLog::write`] writes it. False: it has to go the usual way.
     pub(super) fn take(&self, bytes: &[u8], offset: usize) -> bool {
-        self.image_mut().take(bytes, offset)
+        self.image_mut().take(bytes, offset, &self.file)
     }
 
     /// Writes what was taken in. After an error nothing more goes this way until the log starts over.
@@ -119,9 +120,9 @@ impl Image {
         &self.memory[self.begin + range.start..self.begin + range.end]
     }
 
-    fn take(&mut self, bytes: &[u8], offset: usize) -> bool {
+    fn take(&mut self, bytes: &[u8], offset: usize, file: &File) -> bool {
         if offset == 0 && !self.is_whole {
-            (self.is_whole, self.bytes) = (true, 0);
+            (self.is_whole, self.bytes) = (self.read_first_block(file), 0);
         }
         let end = offset.saturating_add(bytes.len());
         self.is_whole &= offset <= self.bytes && end <= WAL_IMAGE_BYTES;
@@ -133,12 +134,19 @@ impl Image {
         }
         self.is_whole
     }
+
+    /// Whether it could be read. In a shorter file nothing follows.
+    fn read_first_block(&mut self, file: &File) -> bool {
+        let block = &mut self.memory[self.begin..self.begin + BLOCK_BYTES];
+        block.fill(0);
+        file.read_at(block, 0).is_ok()
+    }
 }
 
 #[cfg(target_os = "linux")]
 fn open_direct(path: &Path) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()
+    std::fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -164,8 +172,8 @@ pub(super) mod tests {
         pub(in super::super) static REFUSES: Cell<bool> = const { Cell::new(false) };
     }
 
-    fn read(image: Image) -> DirectLog {
-        DirectLog { id: (0, 0), file: tempfile::tempfile().unwrap(), image: RwLock::new(image) }
+    fn log() -> DirectLog {
+        DirectLog { id: (0, 0), file: tempfile::tempfile().unwrap(), image: RwLock::new(Image::new()) }
     }
 
     fn seen(log: &DirectLog, range: Range<usize>) -> Option<Vec<u8>> {
@@ -174,14 +182,13 @@ pub(super) mod tests {
 
     #[test]
     fn a_log_is_here_from_its_beginning_or_not_at_all() {
-        let mut image = Image::new();
-        assert!(!image.take(b"end", 100), "the beginning was written by another process");
-        assert!(image.take(b"head", 0) && image.take(b"body", 4));
-        assert!(!image.take(b"far", 9), "what lies between is not known");
-        assert!(!image.take(b"body", 4), "now it is not all here");
-        assert!(image.take(b"anew", 0) && image.take(b"on", 4));
-        assert!(image.take(b"N", 1), "once more the same place");
-        let log = read(image);
+        let log = log();
+        assert!(!log.take(b"end", 100), "the beginning was written by another process");
+        assert!(log.take(b"head", 0) && log.take(b"body", 4));
+        assert!(!log.take(b"far", 9), "what lies between is not known");
+        assert!(!log.take(b"body", 4), "now it is not all here");
+        assert!(log.take(b"anew", 0) && log.take(b"on", 4));
+        assert!(log.take(b"N", 1), "once more the same place");
         assert_eq!(seen(&log, 0..6), Some(b"aNewon".to_vec()));
         assert_eq!(seen(&log, 0..7), None);
         log.ends_at(5);
@@ -190,11 +197,10 @@ pub(super) mod tests {
 
     #[test]
     fn of_a_log_that_is_too_long_the_beginning_is_here_until_it_is_written_over() {
-        let mut image = Image::new();
+        let log = log();
         let piece = vec![7; WAL_IMAGE_BYTES / 2];
-        assert!(image.take(&piece, 0) && image.take(&piece, piece.len()));
-        assert!(!image.take(b"x", WAL_IMAGE_BYTES) && !image.take(b"x", 3));
-        let log = read(image);
+        assert!(log.take(&piece, 0) && log.take(&piece, piece.len()));
+        assert!(!log.take(b"x", WAL_IMAGE_BYTES) && !log.take(b"x", 3));
         assert_eq!((seen(&log, 0..3), seen(&log, 3..4)), (Some(vec![7; 3]), None));
         assert!(log.take(b"x", 0));
         assert_eq!((seen(&log, 0..1), seen(&log, 0..2)), (Some(b"x".to_vec()), None));
@@ -221,6 +227,19 @@ pub(super) mod tests {
             }
             let written = std::fs::read(&path).unwrap();
             assert!(written.len().is_multiple_of(BLOCK_BYTES) && written.starts_with(&expected), "piece {number}");
+        }
+    }
+
+    #[test]
+    fn a_log_starts_over_and_what_another_process_wrote_behind_its_head_stays() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("log");
+        let old: Vec<u8> = (0..3 * BLOCK_BYTES + 100).map(|at| at as u8).collect();
+        std::fs::write(&path, &old).unwrap();
+        let Some(log) = DirectLog::at(&path) else { return };
+        assert!(log.take(&[0xff; 32], 0));
+        if log.write(&(0..32)).is_ok() {
+            assert!(std::fs::read(&path).unwrap() == [&[0xff; 32], &old[32..]].concat());
         }
     }
 }
