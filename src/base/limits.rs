@@ -103,7 +103,7 @@ pub const ENGINE_MAILBOX_MAX: usize = 65_536;
 
 /// Soft bound of the write-ahead log: the checkpointer starts here.
 pub const WAL_SOFT_BYTES: u64 = 8 * MIB as u64;
-/// Hard bound of the write-ahead log: here the writer waits for the checkpoint.
+/// Hard bound of the write-ahead log: here the writer waits for the checkpoint. One transaction may be longer than what is left.
 pub const WAL_HARD_BYTES: u64 = 64 * MIB as u64;
 /// A log that gets longer than this is not written past the system's cache from there on: so much of it is kept in memory.
 pub const WAL_IMAGE_BYTES: usize = 16 * MIB;

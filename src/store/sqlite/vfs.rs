@@ -3,8 +3,8 @@
 //! each costs more than the bytes do, and memory that the system has to find page by page costs more still. Used by
 //! `connection`; with `unsafe`, since SQLite asks for C functions. A log goes past the system's cache where that can be (`direct`).
 //!
-//! What is held back of a log goes out before the log is synced, truncated, measured or closed, and before a read that meets it.
-//! Nobody else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
+//! What is held back of a log goes out before the log is synced, truncated, measured or closed, and before a read that meets it, where it is not
+//! read from the log's image. Nobody else can want it earlier: with `synchronous=FULL` SQLite shows frames to other connections only after the sync that ends
 //! their transaction (<https://sqlite.org/walformat.html>).
 //!
 //! Of a database writes are held back during a checkpoint only, and are out at its end: others read those pages from the log

@@ -46,7 +46,8 @@ const SHRINK_REST: u32 = 4;
 const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
 /// What the write-ahead log keeps of a full disk.
 const LOG_OF_FULL_DISK_BYTES: i64 = 4 * MIB as i64;
-/// Room that a fold may need in the write-ahead log: two pages a row, and no more than half of the log.
+/// Room that a fold may need in the write-ahead log: two pages a row. Half of the log is made for it at most; one over more than 8,000
+/// partitions may pass the bound.
 const FOLD_ROW_BYTES: u64 = 2 * FRAME_BYTES;
 
 /// The one writer of an open store.
