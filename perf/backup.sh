@@ -34,7 +34,7 @@ for RUN in $(seq "$RUNS"); do
     own $copier
     paced during
     reap $copier || { cat "$WORK/copied"; die "no backup was made"; }
-    record during p99-ratio "$(times "$(figure during p99)" "$(figure before p99)")" x
+    record during p99-ratio "$(times "$(figure during-steady p99)" "$(figure before-steady p99)")" x
     record backup seconds "$(cat "$WORK/seconds")" s
     record backup size "$(stat -c %s "$WORK/copy.db" | awk '{ printf "%.0f", $1 / 1e6 }')" MB
     gone_broker

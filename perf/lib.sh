@@ -88,6 +88,7 @@ perf_line() {
 }
 
 # produce CASE VERSION TOPIC RECORDS BYTES THROUGHPUT PROPERTY...: producer-perf-test and what the broker spent on it, recorded.
+# With --warmup-records what the tool says of the others (its "steady state") is recorded too, as CASE-steady.
 # An error that the tool prints, or a record less than asked, ends the suite.
 produce() {
     local name=$1 version=$2 topic=$3 records=$4 bytes=$5 throughput=$6 cpu
@@ -97,7 +98,8 @@ produce() {
         "$(property "$version" producer-perf-test)" "$@" >"$WORK/produced" 2>&1
     grep -q "^$records records sent" "$WORK/produced" || { tail -n 20 "$WORK/produced"; die "$name: not all records were acked by $BROKER_KIND"; }
     ! grep -E 'Exception' "$WORK/produced" || die "$name: errors at $BROKER_KIND"
-    perf_line <"$WORK/produced" | record_lines "$name"
+    grep -v 'steady state' "$WORK/produced" | perf_line | record_lines "$name"
+    grep 'steady state' "$WORK/produced" | perf_line | record_lines "$name-steady"
     record "$name" cpu "$(awk -v a="$cpu" -v b="$(broker_cpu)" -v bytes=$((records * bytes)) 'BEGIN { printf "%.1f", (b - a) / (bytes / 1e9) }')" 's/GB'
 }
 

@@ -63,8 +63,8 @@ deletion() {
     create_topic nothing
     paced before "$LOADGEN" delete-topic -addr "$BOOTSTRAP" -topic nothing
     paced during "$LOADGEN" delete-topic -addr "$BOOTSTRAP" -topic cold
-    record during p99-ratio "$(times "$(figure during p99)" "$(figure before p99)")" x
-    record during max-ratio "$(times "$(figure during max)" "$(figure before max)")" x
+    record during p99-ratio "$(times "$(figure during-steady p99)" "$(figure before-steady p99)")" x
+    record during max-ratio "$(times "$(figure during-steady max)" "$(figure before-steady max)")" x
     wait_for 300 'the deletion' grep -q 'deleted batches is free again' "$BROKER_DIR.log"
     record deletion seconds "$(sed -n 's/.*free again after \([0-9.]*\) s.*/\1/p' "$BROKER_DIR.log" | tail -n 1)" s
     begun=$(broker_cpu)
