@@ -12,7 +12,7 @@ RUN=1
 begin_perf() {
     SUITE=$1
     begin_work "perf-$SUITE"
-    PERF_OUT=${PERF_OUT:-$PERF/results/$(date +%Y-%m-%d-%H%M).tsv}
+    PERF_OUT=${PERF_OUT:-$PERF/results/$(date +%Y-%m-%d-%H%M%S).tsv}
     mkdir -p "$(dirname "$PERF_OUT")"
     [ -s "$PERF_OUT" ] || {
         say "# $(date -Iseconds), monolog $(git -C "$ROOT" rev-parse --short HEAD), $(nproc) x$(sed -n 's/^model name.*://p' /proc/cpuinfo | head -n 1), Linux $(uname -r)"
