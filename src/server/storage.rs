@@ -16,8 +16,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long housekeeping waits after it found the disk full.
+/// How long housekeeping waits after it found the disk full, whatever is committed meanwhile.
 const FULL_PAUSE_MS: u64 = 1_000;
+/// How often it tells of that.
+const FULL_TOLD_MS: u64 = 60_000;
 /// Housekeeping that has more to do is not put off for longer than so many plans: what comes in must not outrun what goes.
 const PLANS_BEFORE_UPKEEP: u32 = 4;
 
@@ -73,12 +75,14 @@ impl Storage {
         // What a start leaves to be done, a checkpoint above all, is done once somebody can be served.
         let mut upkeep = Upkeep::Again;
         let mut plans_since = 0;
+        let mut paused_until_ms = None;
+        let mut tell_at_ms = 0;
         loop {
-            let job = if plans_since >= PLANS_BEFORE_UPKEEP { Ok(None) } else { self.next_job(upkeep) };
+            let job = if plans_since >= PLANS_BEFORE_UPKEEP && self.is_due(upkeep) { Ok(None) } else { self.next_job(upkeep) };
             match job {
                 Ok(Some(Job::Commit(plan))) => {
                     self.commit(plan)?;
-                    upkeep = Upkeep::Again;
+                    upkeep = paused_until_ms.map_or(Upkeep::Again, Upkeep::At);
                     plans_since += 1;
                 }
                 Ok(Some(Job::Probe)) => {
@@ -87,16 +91,29 @@ impl Storage {
                 }
                 Ok(None) => {
                     plans_since = 0;
+                    paused_until_ms = None;
                     upkeep = match self.writer.upkeep(self.clock.mono_ms()) {
                         Err(StoreError::Full(what)) => {
-                            warn!("housekeeping waits for room: {what}");
-                            Upkeep::At(self.clock.mono_ms() + FULL_PAUSE_MS)
+                            let now_ms = self.clock.mono_ms();
+                            if now_ms >= tell_at_ms {
+                                warn!("housekeeping waits for room: {what}");
+                                tell_at_ms = now_ms + FULL_TOLD_MS;
+                            }
+                            Upkeep::At(*paused_until_ms.insert(now_ms + FULL_PAUSE_MS))
                         }
                         result => result?,
                     };
                 }
                 Err(Closed) => return Ok(()),
             }
+        }
+    }
+
+    fn is_due(&self, upkeep: Upkeep) -> bool {
+        match upkeep {
+            Upkeep::Idle => false,
+            Upkeep::Again => true,
+            Upkeep::At(at_ms) => self.clock.mono_ms() >= at_ms,
         }
     }
 
@@ -183,7 +200,7 @@ mod tests {
     use crate::store::plan::Image;
     use std::sync::Mutex;
 
-    /// A memory store whose next results are told in advance, and which notes what was asked of it.
+    /// A memory store whose next results are told in advance, and which notes what was asked of it. Housekeeping finds the disk full.
     struct Told {
         store: MemoryStore,
         results: Vec<Result<(), StoreError>>,
@@ -207,7 +224,8 @@ mod tests {
             self.store.load()
         }
         fn upkeep(&mut self, _mono_ms: u64) -> Result<Upkeep, StoreError> {
-            Ok(Upkeep::Idle)
+            self.asked.lock().unwrap().push("upkeep");
+            Err(StoreError::Full("full".to_string()))
         }
         fn probe(&mut self) -> Result<(), StoreError> {
             self.next("probe")
@@ -261,6 +279,15 @@ mod tests {
         let [Input::Committed(refused), Input::Probed(false), Input::Committed(later)] = &inputs[..] else { panic!("{inputs:?}") };
         assert!(matches!(refused.result, Err(Refusal::Full(_))) && later.result.is_ok());
         assert_eq!((asked, ended), (vec!["commit", "load", "probe", "commit", "close"], Ok(())));
+    }
+
+    #[test]
+    fn housekeeping_that_found_the_disk_full_waits_though_plans_come() {
+        let (inputs, asked, ended) = run((1..=400).map(plan).collect(), vec![]);
+        assert_eq!((inputs.len(), ended), (400, Ok(())));
+        let upkeeps = asked.iter().filter(|what| **what == "upkeep").count();
+        // It is tried again after a second.
+        assert!((1..10).contains(&upkeeps), "{upkeeps}");
     }
 
     #[test]
