@@ -183,6 +183,41 @@ fn a_restart_on_a_full_disk_loses_nothing() {
     assert_eq!(broker.stop().status.code(), Some(0));
 }
 
+/// What deletes need is not given to records because the process is another one.
+#[test]
+fn a_full_disk_can_be_emptied_from_within_also_after_restarts() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::of_mib(64);
+    let mut broker = Broker::start(disk.serve()).unwrap();
+    let (doomed, kept) = (topic(&mut connect(broker.kafka)), connect(broker.kafka).create_topic("kept", 1, &[]).unwrap());
+    let mut acked = fill(&mut connect(broker.kafka), &doomed, 0);
+    for restart in 0..4 {
+        let ended = if restart % 2 == 0 { broker.stop() } else { broker.kill() };
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+        broker = Broker::start(disk.serve()).unwrap();
+        let more = fill(&mut connect(broker.kafka), &doomed, acked) - acked;
+        assert!(restart == 0 || more == 0, "{more} records were taken after restart {restart}");
+        acked += more;
+    }
+    let mut client = connect(broker.kafka);
+    assert_log(&mut client, &doomed, acked);
+    delete(&mut client, &doomed);
+    let acked = resume(&mut client, &kept, 0);
+    assert_log(&mut client, &kept, acked);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+fn delete(client: &mut Client, topic: &Topic) {
+    let request = DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { topic_id: topic.id, ..DeleteTopicState::default() }],
+        timeout_ms: 10_000,
+        ..DeleteTopicsRequest::default()
+    };
+    assert_eq!(client.delete_topics(request).unwrap().responses[0].error_code, ErrorCode::NONE);
+}
+
 /// Takes every byte that is left.
 fn take_the_rest(disk: &SmallDisk) {
     let mut filler = std::fs::OpenOptions::new().append(true).open(disk.path("ballast")).unwrap();
@@ -203,12 +238,7 @@ fn a_full_disk_can_be_emptied_from_within() {
     fill(&mut client, &doomed, 0);
     take_the_rest(&disk);
     assert_eq!(client.append(&kept, 0, batch(0)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
-    let request = DeleteTopicsRequest {
-        topics: vec![DeleteTopicState { topic_id: doomed.id, ..DeleteTopicState::default() }],
-        timeout_ms: 10_000,
-        ..DeleteTopicsRequest::default()
-    };
-    assert_eq!(client.delete_topics(request).unwrap().responses[0].error_code, ErrorCode::NONE);
+    delete(&mut client, &doomed);
     let acked = resume(&mut client, &kept, 0);
     assert_log(&mut client, &kept, acked);
     let log = broker.kill().stderr;

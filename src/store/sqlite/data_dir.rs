@@ -133,8 +133,10 @@ impl DataDir {
     /// different moments, and SQLite would not notice.
     pub(super) fn sign(&self) -> Result<(), OpenError> {
         let signed = self.signature().and_then(|signature| {
-            self.lock.set_len(0)?;
-            self.lock.write_all_at(format!("{signature} {}", holder::note()).as_bytes(), 0)
+            let note = format!("{signature} {}", holder::note());
+            // The other way round the room of an earlier note might be gone.
+            self.lock.write_all_at(note.as_bytes(), 0)?;
+            self.lock.set_len(note.len() as u64)
         });
         signed.map_err(|error| unusable(&self.path.join(LOCK), "write", &error))
     }

@@ -37,6 +37,12 @@ impl Reserve {
         self.held
     }
 
+    /// Whether it could be made. Where that is not known it is tried.
+    pub(super) fn has_room(&self) -> bool {
+        let disk = self.path.parent().and_then(|dir| statvfs(dir).ok());
+        disk.is_none_or(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= self.bytes + SPARE_BYTES)
+    }
+
     /// The length at which the write-ahead log is to be copied back: twice that fits into the reserve.
     pub(super) fn log_bytes(&self) -> u64 {
         (self.bytes / 2).min(WAL_SOFT_BYTES)

@@ -105,7 +105,9 @@ impl SqliteWriter {
         let reserve = Reserve::at(shared.dir.reserve());
         let mut shrink = Shrink::new(options.gc_interval_ms);
         shrink.note_freed(0);
-        Ok(SqliteWriter {
+        // What an earlier process left of a full disk is not for records: deletes need it.
+        let is_short = !reserve.is_held() && !reserve.has_room();
+        let mut writer = SqliteWriter {
             checkpointer,
             db,
             shared,
@@ -127,9 +129,14 @@ impl SqliteWriter {
             idle_checkpoint_wanted: true,
             reserve,
             reserve_wanted: true,
-            is_short: false,
+            is_short,
             broken: None,
-        })
+        };
+        if is_short {
+            warn!("the disk of the data directory is nearly full: no records are taken until there is room for the reserve and a plan");
+            writer.set_short(true);
+        }
+        Ok(writer)
     }
 
     /// A reader of this store, for a thread of its own.
