@@ -209,6 +209,30 @@ fn a_full_disk_can_be_emptied_from_within_also_after_restarts() {
     assert_eq!(broker.stop().status.code(), Some(0));
 }
 
+/// Stopped in order, and the disk filled by others before the next start: it has kept the room that this needs.
+#[test]
+fn a_disk_filled_while_nothing_runs_can_be_emptied_from_within() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::of_mib(64);
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let (doomed, kept) = (topic(&mut client), client.create_topic("kept", 1, &[]).unwrap());
+    for number in 0..100 {
+        assert_eq!(client.append(&doomed, 0, batch(number)).unwrap().error_code, ErrorCode::NONE);
+    }
+    assert_eq!(broker.stop().status.code(), Some(0));
+    take_the_rest(&disk);
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    assert_log(&mut client, &doomed, 100);
+    delete(&mut client, &doomed);
+    let acked = resume(&mut client, &kept, 0);
+    assert_log(&mut client, &kept, acked);
+    assert_eq!(broker.stop().status.code(), Some(0));
+}
+
 fn delete(client: &mut Client, topic: &Topic) {
     let request = DeleteTopicsRequest {
         topics: vec![DeleteTopicState { topic_id: topic.id, ..DeleteTopicState::default() }],

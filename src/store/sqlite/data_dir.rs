@@ -143,18 +143,20 @@ impl DataDir {
 
     /// The database is complete and in nobody's use: it may be copied.
     pub(super) fn unsign(&self) {
-        // Where it fails, copies are refused that could be used.
-        let _ = self.lock.set_len(0);
+        // Blanks, and not nothing: on a full disk the next note needs the room. Where it fails, copies are refused that could be used.
+        let _ = holder::read(&self.lock).and_then(|note| self.lock.write_all_at(" ".repeat(note.len()).as_bytes(), 0));
     }
 
     fn check_signature(&self) -> Result<(), OpenError> {
         let noted = holder::read(&self.lock).map_err(|error| unusable(&self.path.join(LOCK), "read", &error))?;
         match self.signature() {
-            Ok(found) if self.has_database() && !noted.is_empty() && !is_same_file(&noted, &found) => Err(OpenError::Unusable(format!(
-                "{} was copied from a running broker, and its files are of different moments; take a copy with `monolog backup`, or stop the broker first. If it was not running any more when this was copied, remove {} and start again",
-                self.path.display(),
-                self.path.join(LOCK).display()
-            ))),
+            Ok(found) if self.has_database() && !noted.trim().is_empty() && !is_same_file(&noted, &found) => {
+                Err(OpenError::Unusable(format!(
+                    "{} was copied from a running broker, and its files are of different moments; take a copy with `monolog backup`, or stop the broker first. If it was not running any more when this was copied, remove {} and start again",
+                    self.path.display(),
+                    self.path.join(LOCK).display()
+                )))
+            }
             _ => Ok(()),
         }
     }

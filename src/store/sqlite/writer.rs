@@ -390,7 +390,7 @@ impl Writer for SqliteWriter {
         let fold_room = if fold_first || fold_last { self.fold_room() } else { 0 };
         self.make_room(plan.batch_bytes() as u64 * 9 / 8 + ops_bytes.min(WAL_SOFT_BYTES) + fold_room)?;
         let unfolded = if fold_first || fold_last { self.unfolded() } else { Vec::new() };
-        let last_id = self.last_id;
+        let (last_id, was_short) = (self.last_id, self.is_short);
         let committed = self.transaction("commit", |db| {
             let mut unfolded = unfolded;
             if fold_first {
@@ -410,6 +410,10 @@ impl Writer for SqliteWriter {
             match self.last_pass() {
                 Ok(()) | Err(StoreError::Full(_)) => {}
                 Err(error) => return Err(error),
+            }
+            if !was_short && plan.batches.is_empty() {
+                // Deletes and the like, which nobody may ask for twice: once more, into the room of the reserve.
+                return self.commit(plan, mono_ms);
             }
         }
         let entries = committed?;
