@@ -4,6 +4,7 @@
 
 use super::open_error::OpenError;
 use super::vfs;
+use crate::store::seam::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
@@ -15,7 +16,10 @@ const LIBRARY_VERSION_MIN: i32 = 3_051_003;
 const STATEMENTS_KEPT: usize = 64;
 const READER_BUSY_MS: u64 = 1_000;
 /// A larger cache would take memory for little: most of what the writer puts there, the pages of batches, it never looks at again.
-const WRITER_CACHE_KIB: i64 = 1_024;
+const WRITER_CACHE_PAGES: i64 = 256;
+const WRITER_CACHE_STEP: i64 = 16;
+/// A page of the list of free pages names so many of them (<https://sqlite.org/fileformat2.html#the_freelist>).
+const FREE_PAGES_LISTED: i64 = 1_022;
 /// A transaction that changes more pages than this, 8 MB, hands some to the log before it commits. Of a multiple of 256 some versions
 /// of SQLite see the lowest byte, and keep everything in memory.
 const WRITER_SPILL_PAGES: i64 = 2_000;
@@ -57,12 +61,24 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> 
     set(&db, "cell_size_check", 1)?;
     set(&db, "trusted_schema", 0)?;
     if role == Role::Writer {
-        set(&db, "cache_size", -WRITER_CACHE_KIB)?;
+        set(&db, "cache_size", WRITER_CACHE_PAGES)?;
         set(&db, "cache_spill", WRITER_SPILL_PAGES)?;
     } else {
         set(&db, "cache_size", -512)?;
     }
     Ok(db)
+}
+
+/// The pages of the writer's cache while space is given back. For each page that goes SQLite reads the list of free pages from its front,
+/// and where the cache is shorter than that list, all of it from the system. In steps, and no more than a transaction may change.
+pub(super) fn writer_cache_pages(free_pages: i64) -> i64 {
+    let list_pages = free_pages / FREE_PAGES_LISTED;
+    (WRITER_CACHE_PAGES + list_pages / WRITER_CACHE_STEP * WRITER_CACHE_STEP).min(WRITER_SPILL_PAGES)
+}
+
+/// Gives the cache of a connection so many pages; what is beyond them goes back at once.
+pub(super) fn set_cache_pages(db: &Connection, pages: i64) -> Result<(), StoreError> {
+    Ok(db.pragma_update(None, "cache_size", pages)?)
 }
 
 /// Turns WAL mode on, or checks that it is.
@@ -96,6 +112,16 @@ fn check(db: &Connection, pragma: &str, wanted: i64) -> Result<(), OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cache_of_the_writer_holds_the_list_of_free_pages_and_is_bounded() {
+        assert_eq!(writer_cache_pages(0), WRITER_CACHE_PAGES);
+        for free in [1_000, 100_000, 1_200_000] {
+            let room = writer_cache_pages(free) - free / FREE_PAGES_LISTED;
+            assert!((WRITER_CACHE_PAGES - WRITER_CACHE_STEP..=WRITER_CACHE_PAGES).contains(&room), "{free}: {room}");
+        }
+        assert_eq!(writer_cache_pages(i64::MAX), WRITER_SPILL_PAGES);
+    }
 
     #[test]
     fn a_transaction_waits_in_memory_until_it_has_changed_8_mb() {

@@ -73,6 +73,8 @@ pub struct SqliteWriter {
     // The pages in use after the last slice of deletes, while there are more of them to come.
     used_pages: Option<i64>,
     shrink: Shrink,
+    // What the cache of `db` was last made for.
+    cache_pages: i64,
     pace: Pace,
     last_commit_ms: Option<u64>,
     idle_checkpoint_wanted: bool,
@@ -124,6 +126,7 @@ impl SqliteWriter {
             used_pages: None,
             toucher: None,
             shrink,
+            cache_pages: connection::writer_cache_pages(0),
             pace: Pace::new(SLICE),
             last_commit_ms: None,
             idle_checkpoint_wanted: true,
@@ -312,6 +315,7 @@ impl SqliteWriter {
     /// Between commits: a slice of deletes, or of giving pages back, unless it is time to rest. That is over when it says.
     fn give_space_back(&mut self, mono_ms: u64) -> Result<Option<u64>, StoreError> {
         let (free, all) = shrink::pages(&self.db)?;
+        self.fit_cache(free)?;
         let came = all - free - self.used_pages.unwrap_or(all - free);
         let enough = (all / FREE_PART).min(FREE_PAGES_ENOUGH).max(came);
         // What comes in must not make the file longer while there is something to delete: that cannot wait.
@@ -327,6 +331,16 @@ impl SqliteWriter {
             _ => self.shrink_slice(mono_ms)?,
         }
         Ok(rest_until_ms)
+    }
+
+    /// The cache is made for a list of so many free pages; elsewhere than here nobody reads it to its end.
+    fn fit_cache(&mut self, free_pages: i64) -> Result<(), StoreError> {
+        let pages = connection::writer_cache_pages(free_pages);
+        if pages != self.cache_pages {
+            connection::set_cache_pages(&self.db, pages)?;
+            self.cache_pages = pages;
+        }
+        Ok(())
     }
 
     /// Deletes for as long as a slice has, and on until so many pages are free.
@@ -453,6 +467,8 @@ impl Writer for SqliteWriter {
             if rest_ms.is_none() {
                 return Ok(Upkeep::Again);
             }
+        } else {
+            self.fit_cache(0)?;
         }
         let idle_ms = *self.last_commit_ms.get_or_insert(mono_ms) + IDLE_MS;
         if self.idle_checkpoint_wanted && mono_ms >= idle_ms {

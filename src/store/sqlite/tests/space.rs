@@ -135,6 +135,27 @@ fn what_a_restart_finds_free_goes_back_too() {
     assert!(all < 100, "{free} of {all}");
 }
 
+fn cache_pages(writer: &SqliteWriter) -> i64 {
+    writer.db().query_row("PRAGMA cache_size", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_cache_is_small_again_after_deletes() {
+    let dir = quick_dir();
+    let mut writer = open(dir.path(), &options()).unwrap();
+    writer.commit(&birth(), 0).unwrap();
+    for no in 1..=130 {
+        writer.commit(&plan(no, 300_000), no).unwrap();
+    }
+    writer.commit(&Plan { ops: vec![Op::DeleteTopic(Uuid([1; 16]))], ..Plan::new(PlanNo(131)) }, 200).unwrap();
+    let mut most = 0;
+    while writer.upkeep(2_000).unwrap() == Upkeep::Again {
+        most = cache_pages(&writer).max(most);
+    }
+    assert!(shrink::free_pages(writer.db()).unwrap() > 20_000, "there still is a long list");
+    assert_eq!((most, cache_pages(&writer)), (256 + 16, 256));
+}
+
 #[test]
 fn much_that_is_deleted_goes_back_meanwhile() {
     let dir = quick_dir();
@@ -164,6 +185,8 @@ fn much_that_is_deleted_goes_back_meanwhile() {
     }
     let (first, last) = ids(&writer);
     assert!(first < 4 && last > 890, "{first} to {last} are left");
+    // The list has 32 pages, and had fewer before the last slice.
+    assert!((256 + 16..=256 + 32).contains(&cache_pages(&writer)), "{}", cache_pages(&writer));
     // Alone there is time for both.
     let mut most_free = 0;
     while writer.upkeep(2_000).unwrap() == Upkeep::Again {
