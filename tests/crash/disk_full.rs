@@ -227,10 +227,50 @@ fn a_disk_filled_while_nothing_runs_can_be_emptied_from_within() {
     let broker = Broker::start(disk.serve()).unwrap();
     let mut client = connect(broker.kafka);
     assert_log(&mut client, &doomed, 100);
+    assert_eq!(client.append(&kept, 0, batch(0)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
     delete(&mut client, &doomed);
     let acked = resume(&mut client, &kept, 0);
     assert_log(&mut client, &kept, acked);
     assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// New offsets come until there is no room left for them, and still there is enough to delete.
+#[test]
+fn offsets_do_not_take_what_deletes_need() {
+    if !disks_can_be_made() {
+        return;
+    }
+    for is_stopped in [false, true] {
+        let disk = SmallDisk::of_mib(64);
+        let mut broker = Broker::start(disk.serve()).unwrap();
+        let mut client = connect(broker.kafka);
+        let (doomed, kept) = (topic(&mut client), client.create_topic("kept", 1, &[]).unwrap());
+        for number in 0..100 {
+            assert_eq!(client.append(&doomed, 0, batch(number)).unwrap().error_code, ErrorCode::NONE);
+        }
+        if is_stopped {
+            assert_eq!(broker.stop().status.code(), Some(0));
+            take_the_rest(&disk);
+            broker = Broker::start(disk.serve()).unwrap();
+            client = connect(broker.kafka);
+        } else {
+            take_the_rest(&disk);
+        }
+        // A refusal by itself is no end: room is looked for, and found in the reserve.
+        let mut refused = 0;
+        for number in 0..2_000 {
+            let group = format!("{number}{}", "g".repeat(20_000));
+            refused = if client.commit(&group, &kept, 0, 1).is_ok() { 0 } else { refused + 1 };
+            if refused == 20 {
+                break;
+            }
+        }
+        assert_eq!(refused, 20, "offsets of 40 MB were taken by a full disk");
+        delete(&mut client, &doomed);
+        let acked = resume(&mut client, &kept, 0);
+        assert_log(&mut client, &kept, acked);
+        assert_eq!(broker.stop().status.code(), Some(0));
+    }
 }
 
 fn delete(client: &mut Client, topic: &Topic) {

@@ -61,10 +61,9 @@ impl Reserve {
 
     /// Gives its room away.
     pub(super) fn release(&mut self) {
-        if self.held {
-            self.held = false;
-            self.remove();
-        }
+        // Also one that is shorter than it should be.
+        self.held = false;
+        self.remove();
     }
 
     fn remove(&self) {
