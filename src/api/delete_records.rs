@@ -59,9 +59,6 @@ fn delete(
     if is_internal(name) {
         return Err(refused(ErrorCode::INVALID_TOPIC_EXCEPTION));
     }
-    if state.read_only {
-        return Err(refused(ErrorCode::KAFKA_STORAGE_ERROR));
-    }
     let part = topic.partition(asked.partition_index).ok_or(refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
     log.delete_records(part, asked.offset, &topic.log_config, fx, timers, now).map_err(refused)
 }
@@ -97,8 +94,15 @@ mod tests {
         assert_eq!(ask(&mut world, "nope", &[(0, 0)]), [(-1, 3)]);
         assert_eq!(ask(&mut world, "c", &[(0, 0)]), [(-1, 44)]);
         assert_eq!(ask(&mut world, "__consumer_offsets", &[(0, 0)]), [(-1, 17)]);
+    }
+
+    #[test]
+    fn a_full_disk_is_made_less_full() {
+        let mut world = World::new();
+        world.create(&[wanted("t", 1, &[])]);
+        world.fill("t", 0, 5);
         world.state.read_only = true;
-        assert_eq!(ask(&mut world, "t", &[(0, 5)]), [(-1, 56)]);
+        assert_eq!(ask(&mut world, "t", &[(0, 5)]), [(5, 0)]);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Engine {
             }
             Input::Committed(outcome) => self.plan_came_back(*outcome),
             Input::Rested => self.rests = false,
-            Input::Probed(has_room) => self.probed(has_room),
+            Input::Room(has_room) => self.set_room(has_room),
             Input::Retained { part, kept, until } => {
                 self.state.log.retained(part, kept, until, &mut self.fx, &mut self.state.timers, now);
             }
@@ -236,9 +236,8 @@ impl Engine {
                 }
                 match refusal {
                     Refusal::Full(image) => {
-                        self.state.read_only = true;
+                        self.set_room(false);
                         self.state.reload(&image, &[&plan, &filling], &mut self.fx, self.now);
-                        self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
                     }
                     Refusal::Fatal => {
                         self.life = Life::Ended;
@@ -255,10 +254,9 @@ impl Engine {
         }
     }
 
-    fn probed(&mut self, has_room: bool) {
-        if has_room {
-            self.state.read_only = false;
-        } else if self.state.read_only {
+    fn set_room(&mut self, has_room: bool) {
+        self.state.read_only = !has_room;
+        if !has_room {
             self.state.timers.set(Timer::Probe, self.now.mono_ms + PROBE_INTERVAL_MS);
         }
     }

@@ -282,9 +282,9 @@ fn a_full_disk_refuses_two_plans_and_lets_reads_go_on() {
 
     assert_eq!(rig.pass(999).others, Vec::<String>::new());
     assert_eq!(rig.pass(1).others, ["Probe"]);
-    rig.input(Input::Probed(false));
+    rig.input(Input::Room(false));
     assert_eq!(rig.pass(1_000).others, ["Probe"], "once a second");
-    rig.input(Input::Probed(true));
+    rig.input(Input::Room(true));
     assert_eq!(rig.engine.next_deadline_ms().filter(|at_ms| *at_ms < 60_000), None, "no more probes");
     rig.produce_batches(-1, vec![batch(8, Some((5, 1)))]);
     assert_eq!(rig.said().produced(), [(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1)], "its predecessor was refused");

@@ -14,8 +14,8 @@ pub struct Health {
     pub serving: AtomicBool,
     /// An orderly end has begun.
     pub stopping: AtomicBool,
-    /// The last commit was refused.
-    pub commit_failed: AtomicBool,
+    /// The store takes nothing new: its disk is full, or it has failed.
+    pub read_only: AtomicBool,
     /// The directory whose disk must have room; `None` when nothing is kept on a disk.
     pub data_dir: Option<PathBuf>,
 }
@@ -29,8 +29,8 @@ impl Health {
         if !self.serving.load(Relaxed) {
             return Some(("starting", "state is being recovered".to_string()));
         }
-        if self.commit_failed.load(Relaxed) {
-            return Some(("read-only", "the last commit was refused by the store".to_string()));
+        if self.read_only.load(Relaxed) {
+            return Some(("read-only", "nothing new is stored: the disk is full, or has failed".to_string()));
         }
         let disk = rustix::fs::statvfs(self.data_dir.as_deref()?).ok()?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(health.trouble().unwrap().0, "starting");
         health.serving.store(true, Relaxed);
         assert_eq!(health.trouble(), None);
-        health.commit_failed.store(true, Relaxed);
+        health.read_only.store(true, Relaxed);
         assert_eq!(health.trouble().unwrap().0, "read-only");
         health.stopping.store(true, Relaxed);
         assert_eq!(health.trouble().unwrap().0, "stopping");

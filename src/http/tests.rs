@@ -97,7 +97,7 @@ fn the_health_routes_answer() {
     let answer = http.ask(b"DELETE /health HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("Allow: GET, HEAD, OPTIONS\r\n"), "{answer}");
     assert!(http.ask(b"GET /nothing HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 404 "));
-    http.health.commit_failed.store(true, Relaxed);
+    http.health.read_only.store(true, Relaxed);
     assert!(http.ask(&get("/readyz")).starts_with("HTTP/1.1 503 "));
     assert!(http.ask(&get("/health")).starts_with("HTTP/1.1 200 "));
     http.end();

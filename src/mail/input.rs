@@ -95,8 +95,8 @@ pub enum Input {
     Committed(Box<Outcome>),
     /// The storage thread takes plans again.
     Rested,
-    /// The answer to `Output::Probe`: whether there is room again.
-    Probed(bool),
+    /// Whether the disk has room: the answer to `Output::Probe`, or what the store found out by itself.
+    Room(bool),
     /// The answer to a retention job of cold.
     Retained {
         /// The partition that was looked at.

@@ -70,6 +70,11 @@ impl Driver {
         }
     }
 
+    /// Likewise, so that it comes after what the storage thread said before: whether the disk has room.
+    pub fn room_is_known(&self, has_room: bool) {
+        self.turn_of_storage(Input::Room(has_room));
+    }
+
     fn turn_of_storage(&self, says: Input) {
         if self.turn(Some(says)) {
             self.engine_mail.ring(Urgency::Now);

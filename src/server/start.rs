@@ -123,13 +123,12 @@ pub fn start(settings: &Settings, events: Sender<Event>) -> Result<Running, Fail
     let readers = readers.collect::<Result<Vec<_>, Failure>>()?;
     let turns = Turns { engine, reactors: mail, storage: jobs, cold, wakes_at_ms: None };
     let driver = Arc::new(Driver::new(turns, inbox, engine_mail.clone(), clock));
-    let of_storage = driver.clone();
-    let plan_is_done = Box::new(move |outcome| of_storage.plan_is_done(outcome));
+    let (of_plans, of_room) = (driver.clone(), driver.clone());
     let storage = Storage {
         writer,
         jobs: storage_jobs,
-        plan_is_done,
-        engine: engine_mail.clone(),
+        plan_is_done: Box::new(move |outcome| of_plans.plan_is_done(outcome)),
+        room_is_known: Box::new(move |has_room| of_room.room_is_known(has_room)),
         health: health.clone(),
         clock,
         patience: Patience::new(Instant::now()),

@@ -6,8 +6,7 @@ use super::patience::Patience;
 use crate::base::metrics;
 use crate::http::health::Health;
 use crate::mail::channel::{Closed, Inbox};
-use crate::mail::input::{Input, Outcome, Refusal};
-use crate::mail::mailbox::EngineSender;
+use crate::mail::input::{Outcome, Refusal};
 use crate::store::plan::Plan;
 use crate::store::seam::{StoreError, Upkeep, Writer};
 use log::{error, warn};
@@ -27,7 +26,7 @@ const PLANS_BEFORE_UPKEEP: u32 = 4;
 pub enum Job {
     /// Commit a plan; answered by an outcome.
     Commit(Plan),
-    /// Try whether there is room; answered by `Input::Probed`.
+    /// Try whether there is room; answered by `Input::Room`.
     Probe,
 }
 
@@ -39,9 +38,9 @@ pub struct Storage {
     pub jobs: Inbox<Job>,
     /// Told what became of a plan; the next one may be among the jobs when this returns.
     pub plan_is_done: Box<dyn Fn(Outcome) + Send>,
-    /// Where answers to probes go.
-    pub engine: EngineSender,
-    /// Told of commits that were refused.
+    /// Told whether the disk has room, when that changes and with every probe.
+    pub room_is_known: Box<dyn Fn(bool) + Send>,
+    /// Told of the same.
     pub health: Arc<Health>,
     /// For housekeeping.
     pub clock: Clock,
@@ -78,6 +77,7 @@ impl Storage {
         let mut paused_until_ms = None;
         let mut tell_at_ms = 0;
         loop {
+            self.tell_if_short();
             let job = if plans_since >= PLANS_BEFORE_UPKEEP && self.is_due(upkeep) { Ok(None) } else { self.next_job(upkeep) };
             match job {
                 Ok(Some(Job::Commit(plan))) => {
@@ -86,8 +86,8 @@ impl Storage {
                     plans_since += 1;
                 }
                 Ok(Some(Job::Probe)) => {
-                    let room = self.probe()?;
-                    self.engine.send(Input::Probed(room));
+                    let has_room = self.probe()?;
+                    (self.room_is_known)(has_room);
                 }
                 Ok(None) => {
                     plans_since = 0;
@@ -107,6 +107,22 @@ impl Storage {
                 Err(Closed) => return Ok(()),
             }
         }
+    }
+
+    /// What nobody was refused for yet: the store was opened on a full disk, or housekeeping met one.
+    fn tell_if_short(&self) {
+        if self.writer.is_short() && self.becomes_read_only("the disk of the data directory is full, or nearly") {
+            (self.room_is_known)(false);
+        }
+    }
+
+    /// Says so once, until a probe finds room.
+    fn becomes_read_only(&self, why: &str) -> bool {
+        let is_news = !self.health.read_only.swap(true, Relaxed);
+        if is_news {
+            warn!("nothing is accepted until there is room again: {why}");
+        }
+        is_news
     }
 
     fn is_due(&self, upkeep: Upkeep) -> bool {
@@ -139,12 +155,10 @@ impl Storage {
                 metrics::COMMIT_US.add(took_us);
                 metrics::COMMIT_MAX_US.raise(took_us);
                 metrics::BATCHES_APPENDED.add(plan.batches.len() as u64);
-                self.health.commit_failed.store(false, Relaxed);
                 (Ok(()), None)
             }
             Err(refused) => {
                 metrics::COMMITS_FAILED.add(1);
-                self.health.commit_failed.store(true, Relaxed);
                 match self.start_over(refused) {
                     Ok(refusal) => (Err(refusal), None),
                     Err(error) => (Err(Refusal::Fatal), Some(error)),
@@ -159,10 +173,13 @@ impl Storage {
     fn start_over(&mut self, refused: StoreError) -> Result<Refusal, StoreError> {
         match refused {
             StoreError::Full(what) => {
-                warn!("nothing is accepted until there is room again: {what}");
+                self.becomes_read_only(&what);
                 Ok(Refusal::Full(Box::new(self.writer.load()?)))
             }
-            other => Err(other),
+            other => {
+                self.health.read_only.store(true, Relaxed);
+                Err(other)
+            }
         }
     }
 
@@ -170,7 +187,7 @@ impl Storage {
         match self.writer.probe() {
             Ok(()) => {
                 warn!("there is room again, records are accepted");
-                self.health.commit_failed.store(false, Relaxed);
+                self.health.read_only.store(false, Relaxed);
                 Ok(true)
             }
             Err(StoreError::Full(_)) => Ok(false),
@@ -184,7 +201,7 @@ impl Storage {
             let Some(job) = job else { continue };
             match job {
                 Job::Commit(plan) => (self.plan_is_done)(Outcome { plan, result: Err(Refusal::Fatal), rest: None }),
-                Job::Probe => self.engine.send(Input::Probed(false)),
+                Job::Probe => (self.room_is_known)(false),
             }
         }
     }
@@ -195,6 +212,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{PlanNo, Uuid};
     use crate::mail::channel::channel;
+    use crate::mail::input::Input;
     use crate::mail::mailbox::engine_mailbox;
     use crate::store::memory::MemoryStore;
     use crate::store::plan::Image;
@@ -203,6 +221,7 @@ mod tests {
     /// A memory store whose next results are told in advance, and which notes what was asked of it. Housekeeping finds the disk full.
     struct Told {
         store: MemoryStore,
+        short: bool,
         results: Vec<Result<(), StoreError>>,
         asked: Arc<Mutex<Vec<&'static str>>>,
     }
@@ -227,8 +246,13 @@ mod tests {
             self.asked.lock().unwrap().push("upkeep");
             Err(StoreError::Full("full".to_string()))
         }
+        fn is_short(&self) -> bool {
+            self.short
+        }
         fn probe(&mut self) -> Result<(), StoreError> {
-            self.next("probe")
+            self.next("probe")?;
+            self.short = false;
+            Ok(())
         }
         fn close(self: Box<Self>) -> Result<(), StoreError> {
             self.asked.lock().unwrap().push("close");
@@ -238,20 +262,22 @@ mod tests {
 
     /// Runs the thread on these jobs: what the engine hears, what the store was asked, and how it ended.
     fn run(jobs: Vec<Job>, results: Vec<Result<(), StoreError>>) -> (Vec<Input>, Vec<&'static str>, Result<(), StoreError>) {
+        let store = Told { store: MemoryStore::new(Uuid::ZERO), short: false, results, asked: Arc::default() };
+        run_on(store, jobs, &Arc::default())
+    }
+
+    fn run_on(store: Told, jobs: Vec<Job>, health: &Arc<Health>) -> (Vec<Input>, Vec<&'static str>, Result<(), StoreError>) {
         let (engine, inputs) = engine_mailbox();
         let (sender, receiver) = channel();
         jobs.into_iter().for_each(|job| sender.send(job));
         drop(sender);
-        let asked = Arc::default();
-        let writer = Box::new(Told { store: MemoryStore::new(Uuid::ZERO), results, asked: Arc::clone(&asked) });
-        let to_engine = engine.clone();
-        let plan_is_done = Box::new(move |outcome| to_engine.send(Input::Committed(Box::new(outcome))));
+        let (asked, of_room) = (Arc::clone(&store.asked), engine.clone());
         let storage = Storage {
-            writer,
+            writer: Box::new(store),
             jobs: receiver,
-            plan_is_done,
-            engine,
-            health: Arc::default(),
+            plan_is_done: Box::new(move |outcome| engine.send(Input::Committed(Box::new(outcome)))),
+            room_is_known: Box::new(move |has_room| of_room.send(Input::Room(has_room))),
+            health: Arc::clone(health),
             clock: Clock::start(),
             patience: Patience::new(Instant::now()),
             readers: Vec::new(),
@@ -268,7 +294,7 @@ mod tests {
     #[test]
     fn plans_are_committed_and_the_store_is_closed_at_the_end() {
         let (inputs, asked, ended) = run(vec![plan(1), Job::Probe], vec![]);
-        assert!(matches!(&inputs[..], [Input::Committed(outcome), Input::Probed(true)] if outcome.result.is_ok()));
+        assert!(matches!(&inputs[..], [Input::Committed(outcome), Input::Room(true)] if outcome.result.is_ok()));
         assert_eq!((asked, ended), (vec!["commit", "probe", "close"], Ok(())));
     }
 
@@ -276,9 +302,22 @@ mod tests {
     fn a_full_disk_is_answered_with_a_fresh_image() {
         let full = || Err(StoreError::Full("full".to_string()));
         let (inputs, asked, ended) = run(vec![plan(1), Job::Probe, plan(2)], vec![full(), full()]);
-        let [Input::Committed(refused), Input::Probed(false), Input::Committed(later)] = &inputs[..] else { panic!("{inputs:?}") };
+        let [Input::Committed(refused), Input::Room(false), Input::Committed(later)] = &inputs[..] else { panic!("{inputs:?}") };
         assert!(matches!(refused.result, Err(Refusal::Full(_))) && later.result.is_ok());
         assert_eq!((asked, ended), (vec!["commit", "load", "probe", "commit", "close"], Ok(())));
+    }
+
+    #[test]
+    fn a_store_that_is_short_is_told_of_before_and_until_a_probe_finds_room() {
+        let store = Told { store: MemoryStore::new(Uuid::ZERO), short: true, results: vec![], asked: Arc::default() };
+        let health = Arc::default();
+        let (inputs, _, ended) = run_on(store, vec![plan(1), plan(2)], &health);
+        assert!(matches!(&inputs[..], [Input::Room(false), Input::Committed(_), Input::Committed(_)]), "{inputs:?}");
+        assert_eq!((health.read_only.load(Relaxed), ended), (true, Ok(())), "plans that make room are no proof of it");
+        let store = Told { store: MemoryStore::new(Uuid::ZERO), short: true, results: vec![], asked: Arc::default() };
+        let (inputs, ..) = run_on(store, vec![Job::Probe, plan(1)], &health);
+        assert!(matches!(&inputs[..], [Input::Room(true), Input::Committed(_)]), "{inputs:?}");
+        assert!(!health.read_only.load(Relaxed));
     }
 
     #[test]
@@ -294,7 +333,7 @@ mod tests {
     fn after_any_other_error_nothing_is_asked_of_the_store_again() {
         let fatal = StoreError::Fatal("fsync".to_string());
         let (inputs, asked, ended) = run(vec![plan(1), plan(2), Job::Probe], vec![Err(fatal.clone())]);
-        let [Input::Committed(one), Input::Committed(two), Input::Probed(false)] = &inputs[..] else { panic!("{inputs:?}") };
+        let [Input::Committed(one), Input::Committed(two), Input::Room(false)] = &inputs[..] else { panic!("{inputs:?}") };
         assert!([one, two].iter().all(|outcome| matches!(outcome.result, Err(Refusal::Fatal))));
         assert_eq!((asked, ended), (vec!["commit"], Err(fatal)));
     }

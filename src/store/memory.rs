@@ -50,6 +50,10 @@ impl Writer for MemoryStore {
         Ok(Upkeep::Idle)
     }
 
+    fn is_short(&self) -> bool {
+        false
+    }
+
     fn probe(&mut self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -46,7 +46,11 @@ pub trait Writer: Send {
     /// One bounded slice of housekeeping between commits: folds, deletes, checkpoints. Changes nothing that a plan decided.
     fn upkeep(&mut self, mono_ms: u64) -> Result<Upkeep, StoreError>;
 
-    /// Commits something tiny, to learn whether there is room again.
+    /// Whether the disk was found full, by a commit, in housekeeping or at the start. No records are taken then, and the
+    /// engine is to ask for nothing but what makes room.
+    fn is_short(&self) -> bool;
+
+    /// Commits something tiny, to learn whether there is room again; if so the store is not short any more.
     fn probe(&mut self) -> Result<(), StoreError>;
 
     /// An orderly end: folds, checkpoints, closes. After a fatal error a writer is dropped without this.

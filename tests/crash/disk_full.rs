@@ -10,6 +10,7 @@ use monolog::client::{Client, Topic};
 use monolog::wire::batch_builder::BatchBuilder;
 use monolog::wire::compress::Codec;
 use monolog::wire::error_code::ErrorCode;
+use monolog::wire::message::delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use monolog::wire::message::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -232,6 +233,46 @@ fn a_disk_filled_while_nothing_runs_can_be_emptied_from_within() {
     let acked = resume(&mut client, &kept, 0);
     assert_log(&mut client, &kept, acked);
     assert_eq!(broker.stop().status.code(), Some(0));
+}
+
+/// It has said so before anybody is refused, and records go like topics.
+#[test]
+fn a_start_on_a_nearly_full_disk_takes_only_what_makes_room() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let disk = SmallDisk::of_mib(64);
+    let broker = Broker::start(disk.serve()).unwrap();
+    let mut client = connect(broker.kafka);
+    let (doomed, kept) = (topic(&mut client), client.create_topic("kept", 1, &[]).unwrap());
+    let acked = fill(&mut client, &doomed, 0);
+    assert_eq!(broker.stop().status.code(), Some(0));
+    take_the_rest(&disk);
+    // More than makes a disk low, less than the reserve and a plan.
+    let ballast = std::fs::OpenOptions::new().write(true).open(disk.path("ballast")).unwrap();
+    ballast.set_len(ballast.metadata().unwrap().len() - (6 << 20)).unwrap();
+    drop(ballast);
+    let broker = Broker::start(disk.serve()).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while is_ready(broker.http) {
+        assert!(Instant::now() < deadline, "ready, on a full disk");
+    }
+    let mut client = connect(broker.kafka);
+    client.create_topic("another", 1, &[]).unwrap_err();
+    assert!(client.commit("group", &kept, 0, 1).unwrap_err().to_string().contains("COORDINATOR_NOT_AVAILABLE"));
+    assert_eq!(client.append(&kept, 0, batch(0)).unwrap().error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_log(&mut client, &doomed, acked);
+    let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: -1 }];
+    let topics = vec![DeleteRecordsTopic { name: doomed.name.as_str().into(), partitions }];
+    let answer = client.delete_records(DeleteRecordsRequest { topics, timeout_ms: 10_000 }).unwrap();
+    let gone = &answer.topics[0].partitions[0];
+    assert_eq!((gone.error_code, gone.low_watermark), (ErrorCode::NONE, acked as i64));
+    let acked = resume(&mut client, &kept, 0);
+    assert_log(&mut client, &kept, acked);
+    assert!(is_ready(broker.http));
+    let log = broker.kill().stderr;
+    let said = "nothing is accepted until there is room again: the disk of the data directory is full, or nearly";
+    assert_eq!((log.matches(said).count(), log.matches("records are accepted").count()), (1, 1), "{log}");
 }
 
 /// New offsets come until there is no room left for them, and still there is enough to delete.

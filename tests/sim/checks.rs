@@ -3,11 +3,12 @@
 
 use crate::conn::{Conn, Slot};
 use crate::lanes::{LANES, Lane, lane};
+use crate::member::GROUP;
 use crate::read::{batches, ids};
 use bytes::Bytes;
 use monolog::base::ids::{ConnId, PartId, PlanNo, Uuid};
 use monolog::store::memory::MemoryStore;
-use monolog::store::plan::{BatchRow, Counter, GroupRow, Op, Plan};
+use monolog::store::plan::{BatchRow, Counter, MemberRow, Op, Plan};
 use monolog::store::seam::{Reader, Writer};
 use monolog::wire::batch::BatchHeader;
 use monolog::wire::error_code::ErrorCode;
@@ -50,7 +51,8 @@ struct Durable {
     lanes: BTreeMap<PartId, Lane>,
     next_offsets: BTreeMap<PartId, i64>,
     batches: BTreeMap<(Lane, i64), PlanNo>,
-    groups: BTreeMap<String, GroupRow>,
+    /// What members were given: group, generation, member, assignment. A plan may hold two generations, and answers of both.
+    shares: BTreeSet<(String, i32, String, Bytes)>,
     offsets: BTreeSet<(String, Lane, i64)>,
     next_producer_id: i64,
 }
@@ -130,6 +132,11 @@ impl Checks {
     pub fn durable(&mut self, plan: &Plan, now_ms: u64) {
         for op in &plan.ops {
             self.durable.op(op, now_ms);
+            if matches!(op, Op::DeleteGroup(id) if *id == GROUP) {
+                // The next one of that name begins with the first generation again.
+                self.owners.clear();
+                self.leaders.clear();
+            }
         }
         for row in &plan.batches {
             let next = self.durable.next_offsets.insert(row.part, row.last + 1).unwrap_or(-1);
@@ -184,9 +191,8 @@ impl Checks {
                 self.expect(id < next, || format!("producer id {id} was handed out before its commit"));
             }
             (Request::SyncGroup(request), Response::SyncGroup(response)) if response.error_code == ErrorCode::NONE => {
-                let row = self.durable.groups.get(request.group_id.as_str()).filter(|row| row.generation == request.generation_id);
-                let stored = row.and_then(|row| row.members.iter().find(|member| member.id == request.member_id));
-                let holds = stored.is_some_and(|member| member.assignment == response.assignment);
+                let (group, member) = (request.group_id.to_string(), request.member_id.to_string());
+                let holds = self.durable.shares.contains(&(group, request.generation_id, member, response.assignment.clone()));
                 self.expect(holds, || format!("a share in generation {} was told before its commit", request.generation_id));
             }
             (Request::OffsetCommit(request), Response::OffsetCommit(response)) => {
@@ -398,7 +404,10 @@ impl Durable {
                 let known = self.lanes.get(part).and_then(|lane| self.parts[*lane].as_mut());
                 known.into_iter().for_each(|part| part.log_start = *log_start);
             }
-            Op::PutGroup(row) => drop(self.groups.insert(row.id.to_string(), row.clone())),
+            Op::PutGroup(row) => {
+                let share = |member: &MemberRow| (row.id.to_string(), row.generation, member.id.to_string(), member.assignment.clone());
+                self.shares.extend(row.members.iter().map(share));
+            }
             Op::PutOffset(row) => {
                 if let Some(lane) = self.lanes.get(&row.part) {
                     self.offsets.insert((row.group.to_string(), *lane, row.offset));

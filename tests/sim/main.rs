@@ -185,12 +185,13 @@ type Count = fn(&Seen) -> u64;
 fn every_kind_of_event_happened(runs: &[Run]) {
     let all = |count: Count| runs.iter().map(|run| count(&run.seen)).sum::<u64>();
     assert!(runs.iter().all(|run| run.seen.steps >= STEPS && run.seen.crashes >= CRASHES && run.seen.full_disks > 0));
-    let kinds: [(&str, Count); 25] = [
+    let kinds: [(&str, Count); 26] = [
         ("steps", |s| s.steps),
         ("crashes", |s| s.crashes),
         ("crashes that lost the plan under way", |s| s.crashes_in_commit_lost),
         ("crashes that kept it", |s| s.crashes_in_commit_kept),
         ("full disks", |s| s.full_disks),
+        ("full disks found by housekeeping", |s| s.short_disks),
         ("broken disks", |s| s.fatal_disks),
         ("slow syncs", |s| s.slow_syncs),
         ("rests", |s| s.rests),

@@ -70,6 +70,7 @@ pub struct Seen {
     pub crashes_in_commit_lost: u64,
     pub crashes_in_commit_kept: u64,
     pub full_disks: u64,
+    pub short_disks: u64,
     pub fatal_disks: u64,
     pub slow_syncs: u64,
     pub rests: u64,
@@ -335,7 +336,7 @@ impl World {
             Event::Cold { life, job } if life == self.life => self.cold(job),
             Event::Probed { life } if life == self.life => {
                 let has_room = self.now_ms >= self.full_until_ms;
-                self.input(Input::Probed(has_room));
+                self.input(Input::Room(has_room));
             }
             Event::Synced { .. } | Event::Rested { .. } | Event::Cold { .. } | Event::Probed { .. } => {}
             Event::Start => self.start(),
@@ -456,7 +457,7 @@ impl World {
     fn synced(&mut self) {
         let Some(plan) = self.syncing.take() else { return };
         let full = self.trouble(true, 120);
-        let result = if full || (self.faults && self.now_ms < self.full_until_ms) {
+        let result = if full || (self.faults && self.now_ms < self.full_until_ms && !plan.batches.is_empty()) {
             self.seen.full_disks += 1;
             self.full_until_ms = self.full_until_ms.max(self.now_ms + self.rng.below(1_500));
             Err(Refusal::Full(Box::new(self.store.load().expect("the memory store loads"))))
@@ -478,6 +479,12 @@ impl World {
             self.at(self.now_ms + rest.as_millis() as u64, Event::Rested { life });
         }
         self.input(Input::Committed(Box::new(Outcome { plan, result, rest })));
+        // Housekeeping may find it out, too.
+        if self.trouble(true, 240) {
+            self.seen.short_disks += 1;
+            self.full_until_ms = self.full_until_ms.max(self.now_ms + self.rng.below(1_500));
+            self.input(Input::Room(false));
+        }
     }
 
     fn apply(&mut self, plan: &Plan) {

@@ -13,11 +13,6 @@ pub(super) fn rests_on_fold(op: &Op) -> bool {
     matches!(op, Op::DeleteTopic(_) | Op::SetLogStart { .. } | Op::DeleteProducer { .. })
 }
 
-/// Whether it is there to make room.
-pub(super) fn frees(op: &Op) -> bool {
-    rests_on_fold(op) || matches!(op, Op::DeleteGroup(_) | Op::DeleteOffset { .. })
-}
-
 /// Carries one out. The partitions that are deleted with a topic are added to `deleted`.
 pub(super) fn carry_out(db: &Connection, op: &Op, deleted: &mut BTreeSet<PartId>) -> Result<(), StoreError> {
     match op {

@@ -46,8 +46,6 @@ const SHRINK_REST: u32 = 4;
 const TRIM_WORTH_TELLING: Duration = Duration::from_secs(1);
 /// What the write-ahead log keeps of a full disk.
 const LOG_OF_FULL_DISK_BYTES: i64 = 4 * MIB as i64;
-/// By so much offsets and groups may make the file longer on a full disk, 1 MiB: consumers go on there that commit where they have before.
-const SHORT_GROWTH_PAGES: i64 = 256;
 /// Room that a fold may need in the write-ahead log: two pages a row. Half of the log is made for it at most; one over more than 8,000
 /// partitions may pass the bound.
 const FOLD_ROW_BYTES: u64 = 2 * FRAME_BYTES;
@@ -83,9 +81,8 @@ pub struct SqliteWriter {
     reserve: Reserve,
     // The reserve is looked after at the next upkeep.
     reserve_wanted: bool,
-    // The disk was full, and there has not been room for the reserve since: what only takes room is refused.
-    // Then: how many pages the file had when that was found.
-    short_at_pages: Option<i64>,
+    // The disk was full, and there has not been room for the reserve since: records are refused.
+    is_short: bool,
     broken: Option<StoreError>,
 }
 
@@ -135,11 +132,10 @@ impl SqliteWriter {
             idle_checkpoint_wanted: true,
             reserve,
             reserve_wanted: true,
-            short_at_pages: None,
+            is_short,
             broken: None,
         };
         if is_short {
-            warn!("the disk of the data directory is nearly full: no records are taken until there is room for the reserve and a plan");
             writer.set_short(true);
         }
         Ok(writer)
@@ -207,27 +203,13 @@ impl SqliteWriter {
 
     /// The disk is full, or is not any more. While it is, the log is cut to what deletes need when it starts over.
     fn set_short(&mut self, is_short: bool) {
+        self.is_short = is_short;
         if is_short {
             self.reserve.release();
-            let pages = shrink::pages(&self.db).map_or(0, |(_, all)| all);
-            self.short_at_pages.get_or_insert(pages);
-        } else {
-            self.short_at_pages = None;
         }
         let log_bytes = if is_short { LOG_OF_FULL_DISK_BYTES } else { -1 };
         // A pragma that answers with the value it sets, and does nothing else.
         let _ = self.db.query_row(&format!("PRAGMA journal_size_limit = {log_bytes}"), [], |_| Ok(()));
-    }
-
-    fn is_short(&self) -> bool {
-        self.short_at_pages.is_some()
-    }
-
-    /// Whether a plan would take of a full disk what deletes need: records always would, and others where they have made the file longer.
-    fn spends_reserve(&self, plan: &Plan) -> Result<bool, StoreError> {
-        let Some(pages) = self.short_at_pages else { return Ok(false) };
-        let grown = !plan.ops.iter().any(ops::frees) && shrink::pages(&self.db)?.1 > pages + SHORT_GROWTH_PAGES;
-        Ok(grown || !plan.batches.is_empty())
     }
 
     fn check_unbroken(&self) -> Result<(), StoreError> {
@@ -398,7 +380,7 @@ impl SqliteWriter {
 
     fn shrink_slice(&mut self, mono_ms: u64) -> Result<(), StoreError> {
         // On a full disk everything goes back: it may be what the reserve is made of.
-        let everything = self.is_short();
+        let everything = self.is_short;
         let begun = Instant::now();
         let more = self.slice("return of free pages", mono_ms, |db, end| shrink::slice(db, end, everything))?;
         // Pages that move are written twice more, and there is no hurry.
@@ -411,7 +393,7 @@ impl SqliteWriter {
 impl Writer for SqliteWriter {
     fn commit(&mut self, plan: &Plan, mono_ms: u64) -> Result<(), StoreError> {
         self.check_unbroken()?;
-        if self.spends_reserve(plan)? {
+        if self.is_short && !plan.batches.is_empty() {
             return Err(StoreError::Full("commit: the disk has no room for the reserve".to_owned()));
         }
         let fold_first = plan.ops.iter().any(ops::rests_on_fold);
@@ -466,14 +448,14 @@ impl Writer for SqliteWriter {
     fn upkeep(&mut self, mono_ms: u64) -> Result<Upkeep, StoreError> {
         self.check_unbroken()?;
         self.make_room(0)?;
-        if std::mem::take(&mut self.reserve_wanted) && !self.is_short() && !self.reserve.take() {
+        if std::mem::take(&mut self.reserve_wanted) && !self.is_short && !self.reserve.take() {
             warn!("the disk of the data directory is nearly full: there is no room for the reserve");
         }
         if self.unfolded_rows > 0 && self.is_fold_due(mono_ms) {
             self.fold_alone()?;
             return Ok(Upkeep::Again);
         }
-        let shrink_due = self.shrink.is_due(&self.db, mono_ms, self.is_short())?;
+        let shrink_due = self.shrink.is_due(&self.db, mono_ms, self.is_short)?;
         let mut rest_ms = None;
         if self.trim_wanted || shrink_due {
             rest_ms = self.give_space_back(mono_ms)?;
@@ -496,6 +478,10 @@ impl Writer for SqliteWriter {
         let checkpoint_ms = self.checkpointer.is_at_work().then_some(mono_ms + IDLE_MS);
         let next = fold_ms.into_iter().chain(rest_ms).chain(self.shrink.next_ms()).chain(idle_ms).chain(checkpoint_ms).min();
         Ok(next.map_or(Upkeep::Idle, Upkeep::At))
+    }
+
+    fn is_short(&self) -> bool {
+        self.is_short
     }
 
     fn probe(&mut self) -> Result<(), StoreError> {
